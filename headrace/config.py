@@ -1,0 +1,157 @@
+"""Typed settings from config.yaml and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+import yaml
+
+from headrace.errors import ConfigError
+
+CONFIG_FILE = "config.yaml"
+SECTION = "headrace"
+WAREHOUSE_FILE = "warehouse.duckdb"
+
+
+class ServeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the embedded server listens and whom it lets in."""
+
+    host: str = "127.0.0.1"
+    rest_port: int = 4000
+    """Port of the REST API; 0 takes a free one."""
+    sql_port: int = 15432
+    """Port of the SQL API; 0 takes a free one."""
+    api_secret: str | None = None
+    """HS256 secret of the REST API's tokens. None: tokens are not asked for (HEADRACE_API_SECRET sets it)."""
+    sql_user: str | None = None
+    """User of the SQL API. None: anybody on the loopback interface (HEADRACE_SQL_USER sets it)."""
+    sql_password: str | None = None
+    """Password of `sql_user` (HEADRACE_SQL_PASSWORD sets it)."""
+    idle_seconds: float = 0.5
+    """The warehouse file is released after so long without a query."""
+    query_timeout_seconds: float = 600.0
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    data: str = "data"
+    sources: dict[str, str] = {}
+    serve: ServeSettings = ServeSettings()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every part of Headrace reads; paths are absolute."""
+
+    root: Path
+    """The folder of config.yaml."""
+    data: Path
+    """Everything that is made."""
+    gateway: str
+    sources: Mapping[str, Path]
+    """Source name -> the folder or file that `headrace build` ingests."""
+    variables: Mapping[str, object]
+    """SQLMesh's variables: the constants of the models."""
+    serve: ServeSettings
+
+    @property
+    def lake(self) -> Path:
+        return self.data / "lake"
+
+    @property
+    def sample(self) -> Path:
+        return self.data / "sample"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.data / WAREHOUSE_FILE
+
+    @property
+    def project(self) -> Path:
+        return self.root / "sqlmesh_project"
+
+    @property
+    def data_model(self) -> Path:
+        return self.root / "semantic" / "model"
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The nearest folder at or above `start` (default: the working directory) that holds config.yaml.
+
+    Outside a project, the one that this package was installed from. Raises ConfigError where there is none.
+    """
+    start = (start or Path.cwd()).resolve()
+    package = Path(__file__).resolve().parent.parent
+    for folder in (start, *start.parents, package):
+        if (folder / CONFIG_FILE).is_file() and (folder / "sqlmesh_project").is_dir():
+            return folder
+    raise ConfigError(f"no {CONFIG_FILE} beside a sqlmesh_project/ in {start} or above: run inside a Headrace project")
+
+
+def read_config(root: Path) -> dict[str, object]:
+    """config.yaml as YAML gives it. Raises ConfigError with the line of a syntax error."""
+    path = root / CONFIG_FILE
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected a mapping at the top")
+    return content
+
+
+def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings of the project around `start`; the environment wins over config.yaml. Raises ConfigError."""
+    root = find_root(start)
+    content = read_config(root)
+    section = _section(content.get(SECTION) or {}, root)
+    data = (root / environ.get("HEADRACE_DATA", section.data)).resolve()
+    return Settings(
+        root=root,
+        data=data,
+        gateway=_gateway(content, environ),
+        sources=MappingProxyType({name: data / path for name, path in section.sources.items()}),
+        variables=MappingProxyType(_mapping(content, "variables")),
+        serve=_serve(section.serve, environ),
+    )
+
+
+def _section(content: object, root: Path) -> _Section:
+    try:
+        return msgspec.convert(content, _Section)
+    except msgspec.ValidationError as error:
+        place = str(error).replace("`$", f"`{SECTION}")
+        raise ConfigError(f"{root / CONFIG_FILE}: {place}") from error
+
+
+def _mapping(content: Mapping[str, object], key: str) -> dict[str, object]:
+    value = content.get(key) or {}
+    if not isinstance(value, dict):
+        raise ConfigError(f"{CONFIG_FILE}: `{key}` must be a mapping")
+    return value
+
+
+def _gateway(content: Mapping[str, object], environ: Mapping[str, str]) -> str:
+    gateways = _mapping(content, "gateways")
+    name = environ.get("HEADRACE_GATEWAY") or str(content.get("default_gateway", "duckdb"))
+    if name not in gateways:
+        raise ConfigError(f"gateway {name!r} is not in {CONFIG_FILE}; known: {', '.join(sorted(gateways))}")
+    return name
+
+
+def _serve(settings: ServeSettings, environ: Mapping[str, str]) -> ServeSettings:
+    """Secrets belong in the environment, not in a file under version control."""
+    named = {
+        "api_secret": "HEADRACE_API_SECRET",
+        "sql_user": "HEADRACE_SQL_USER",
+        "sql_password": "HEADRACE_SQL_PASSWORD",
+    }
+    found = {field: environ[variable] for field, variable in named.items() if environ.get(variable)}
+    settings = msgspec.structs.replace(settings, **found)
+    if (settings.sql_user is None) != (settings.sql_password is None):
+        raise ConfigError("HEADRACE_SQL_USER and HEADRACE_SQL_PASSWORD go together: set both or neither")
+    return settings

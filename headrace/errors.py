@@ -1,0 +1,32 @@
+"""The errors that the command line and the connection to the warehouse raise.
+
+HeadraceError            a message for people; `exit_code` is what the command line ends with
+├── ConfigError          config.yaml or the environment says something that cannot be
+├── WarehouseError       the warehouse cannot be opened or read
+│   └── WarehouseBusy    another process holds the warehouse file
+└── BuildError           a build stopped: ingestion, models or contracts
+"""
+
+from __future__ import annotations
+
+
+class HeadraceError(Exception):
+    """A failure that the user can act on: its text says what, where and what to do."""
+
+    exit_code = 1
+
+
+class ConfigError(HeadraceError):
+    exit_code = 2
+
+
+class WarehouseError(HeadraceError):
+    pass
+
+
+class WarehouseBusy(WarehouseError):
+    exit_code = 75  # EX_TEMPFAIL: try again
+
+
+class BuildError(HeadraceError):
+    pass
