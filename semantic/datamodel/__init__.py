@@ -1,0 +1,1 @@
+"""Loading, checking and holding Cube's data model."""

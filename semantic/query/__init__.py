@@ -1,0 +1,1 @@
+"""Cube's REST query format, checked and normalised."""

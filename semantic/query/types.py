@@ -1,0 +1,97 @@
+"""A query as the planner takes it: names checked for syntax, dates resolved, defaults filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlglot import exp
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """Two local times in the query's time zone, both inclusive, to the millisecond."""
+
+    start: datetime
+    end: datetime
+
+    def texts(self) -> list[str]:
+        """As Cube echoes it: `["2024-01-01T00:00:00.000", "2024-01-31T23:59:59.999"]`."""
+        return [
+            self.start.isoformat(timespec="milliseconds"),
+            self.end.isoformat(timespec="milliseconds"),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeDimension:
+    """A time dimension grouped by a granularity, limited to a range, or both."""
+
+    dimension: str
+    granularity: str | None = None
+    date_range: DateRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A filter on one member. `values` are texts (a number or boolean is its text), or None for NULL."""
+
+    member: str
+    operator: str
+    values: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Filters under `and` or `or`."""
+
+    connector: Literal["and", "or"]
+    children: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlCondition:
+    """A condition over dimensions as a tree: columns named `cube.member` are members. Only code makes these (the SQL
+    API, for predicates that no operator expresses); literals in it must be parameters of the caller's making."""
+
+    tree: exp.Expr = field(compare=False)
+    members: tuple[str, ...]
+    text: str
+
+
+Filter = Condition | Group | SqlCondition
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One sort key: a member, or `cube.dimension.granularity`."""
+
+    member: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query for one result. Lists keep the caller's order.
+
+    `order` is None when the caller gave none (the default order then applies) and () when he asked for no order.
+    `limit` is None for no limit. `ungrouped` asks for rows, not groups.
+    `payload` is the normalised query to echo (Cube's `query`), without what only a transport knows.
+    """
+
+    measures: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
+    time_dimensions: tuple[TimeDimension, ...] = ()
+    segments: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    order: tuple[Order, ...] | None = None
+    limit: int | None = None
+    offset: int = 0
+    timezone: str = "UTC"
+    ungrouped: bool = False
+    total: bool = False
+    join_hints: tuple[tuple[str, ...], ...] = ()
+    response_format: Literal["default", "compact", "columnar"] = "default"
+    payload: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)

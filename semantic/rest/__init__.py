@@ -1,0 +1,1 @@
+"""Cube's REST API over the semantic engine."""

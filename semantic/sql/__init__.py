@@ -1,0 +1,1 @@
+"""From a plan to SQL, as sqlglot expressions, for DuckDB and BigQuery."""
