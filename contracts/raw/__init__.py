@@ -1,1 +1,1 @@
-"""Contracts of the raw layer."""
+"""Contracts of the raw layer: what ingestion lets in, one module per source, columns as the source names them."""
