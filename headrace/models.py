@@ -1,0 +1,88 @@
+"""SQLMesh at work for `headrace build`: a plan, a run, and the restatement of what new data touched."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from headrace.config import Settings
+from headrace.errors import BuildError
+from headrace.terminal import Terminal
+from headrace.warehouse import PRODUCTION
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+    from sqlmesh import Context
+
+
+@dataclass(frozen=True)
+class Span:
+    """Days to compute again, both inclusive."""
+
+    start: date
+    end: date
+
+    def __or__(self, other: Span) -> Span:
+        return Span(min(self.start, other.start), max(self.end, other.end))
+
+
+def apply_models(
+    settings: Settings, environment: str, arrived: Span | None, tables: Iterable[str], terminal: Terminal
+) -> None:
+    """Bring an environment up to date: changed models and missing days first, then the days of `arrived`.
+
+    `tables` are the raw tables that `arrived` is about; everything downstream of them is computed again over it, in one
+    restatement. Raises BuildError with the reason of each model that failed; what was there before then stands.
+    """
+    with _context(settings, terminal) as context:
+        plan = _build_plan(context, environment)
+        first = not plan.context_diff.previous_finalized_snapshots or bool(plan.missing_intervals)
+        context.apply(plan)
+        if environment == PRODUCTION:
+            context.run(environment, skip_janitor=True)
+        if arrived is not None and not (first and plan.context_diff.is_new_environment):
+            _restate(context, environment, arrived, tables)
+
+
+def _build_plan(context: Context, environment: str) -> Any:
+    builder = context.plan_builder(environment, skip_tests=True, include_unmodified=False)
+    return builder.build()
+
+
+def _restate(context: Context, environment: str, span: Span, tables: Iterable[str]) -> None:
+    context.plan(
+        environment,
+        restate_models=sorted(tables),
+        start=span.start.isoformat(),
+        end=span.end.isoformat(),
+        auto_apply=True,
+        no_prompts=True,
+        skip_tests=True,
+    )
+
+
+@contextmanager
+def _context(settings: Settings, terminal: Terminal) -> Iterator[Context]:
+    """SQLMesh's context with our progress display, closed at the end so that others may open the warehouse."""
+    from sqlmesh import Context
+    from sqlmesh.core.console import set_console
+    from sqlmesh.utils.errors import SQLMeshError
+
+    from headrace.sqlmesh_console import ProgressConsole
+
+    with warnings.catch_warnings(), terminal.progress() as progress:
+        warnings.simplefilter("ignore")
+        console = ProgressConsole(progress)
+        set_console(console)
+        context = Context(paths=str(settings.project))
+        try:
+            yield context
+        except (SQLMeshError, RuntimeError) as error:
+            raise BuildError("\n".join(("the models could not be built:", *console.failures, str(error)))) from error
+        finally:
+            context.close()

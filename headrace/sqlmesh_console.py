@@ -1,0 +1,46 @@
+"""SQLMesh's events shown on our progress display."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.progress import Progress, TaskID
+from sqlmesh.core.console import NoopConsole
+
+
+class ProgressConsole(NoopConsole):
+    """One bar while models are computed; what failed and what was warned of is kept for the report."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+        self.failures: list[str] = []
+        self.warnings: list[str] = []
+
+    def start_evaluation_progress(self, batched_intervals: dict[Any, Any], *_: Any, **__: Any) -> None:
+        total = sum(len(intervals) for intervals in batched_intervals.values())
+        self._task = self._progress.add_task("computing models", total=total)
+
+    def update_snapshot_evaluation_progress(self, snapshot: Any, *_: Any, **__: Any) -> None:
+        if self._task is not None:
+            name = snapshot.node.name if hasattr(snapshot, "node") else str(snapshot)
+            self._progress.update(self._task, advance=1, description=f"computing {name}")
+
+    def stop_evaluation_progress(self, success: bool = True) -> None:  # noqa: ARG002 - SQLMesh's signature
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+
+    def log_failed_models(self, errors: list[Any]) -> None:
+        for error in errors:
+            node = error.node[0] if isinstance(error.node, tuple) else error.node
+            self.failures.append(f"{node}: {error.__cause__ or error}")
+
+    def log_skipped_models(self, snapshot_names: set[str]) -> None:
+        self.failures.extend(f"{name}: not computed, because one before it failed" for name in sorted(snapshot_names))
+
+    def log_error(self, message: str, *_: Any, **__: Any) -> None:
+        self.failures.append(message)
+
+    def log_warning(self, short_message: str, *_: Any, **__: Any) -> None:
+        self.warnings.append(short_message)

@@ -1,0 +1,105 @@
+"""What people see: tables, progress and errors on the terminal (Rich), results as table, JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+Row = Sequence[object]
+
+
+class OutputFormat(str, Enum):
+    """How a result is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class Terminal:
+    """Results go to standard output, everything said beside them to standard error; `quiet` says nothing beside them."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.out = Console(highlight=False)
+        self.err = Console(stderr=True, highlight=False, quiet=quiet)
+
+    def say(self, message: str) -> None:
+        """A line for people, with Rich's markup; escape what comes from data."""
+        self.err.print(message)
+
+    def warn(self, message: str) -> None:
+        """Shown with --quiet too: a warning is part of the result."""
+        Console(stderr=True, highlight=False).print(f"[yellow]warning:[/] {escape(message)}", soft_wrap=True)
+
+    def fail(self, message: str) -> None:
+        Console(stderr=True, highlight=False).print(f"[red]error:[/] {escape(message)}", soft_wrap=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """A table for people beside the result."""
+        self.err.print(rich_table(columns, rows, title=title))
+
+    def result(self, columns: Sequence[str], rows: Sequence[Row], form: OutputFormat) -> None:
+        """The result itself: numbers right-aligned in a table, one object per row in JSON, RFC 4180 in CSV."""
+        if form is OutputFormat.TABLE:
+            self.out.print(rich_table(columns, rows))
+        elif form is OutputFormat.JSON:
+            records = [dict(zip(columns, row, strict=True)) for row in rows]
+            sys.stdout.write(json.dumps(records, default=str, ensure_ascii=False, indent=2) + "\n")
+        else:
+            sys.stdout.write(csv_text(columns, rows))
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """A progress display that leaves nothing behind."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.err, transient=True, disable=self.quiet) as progress:
+            yield progress
+
+
+def rich_table(columns: Sequence[str], rows: Iterable[Row], *, title: str | None = None) -> Table:
+    """A Rich table; a column that holds only numbers is right-aligned."""
+    rows = list(rows)
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(columns):
+        values = [row[index] for row in rows if row[index] is not None]
+        numeric = bool(values) and all(_is_number(value) for value in values)
+        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """RFC 4180 with a header; NULL is the empty field."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, str):
+        return value.replace(",", "").removeprefix("-").replace(".", "", 1).removesuffix("%").strip().isdecimal()
+    return isinstance(value, int | float) or type(value).__name__ == "Decimal"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "[dim]∅[/]"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return escape(str(value))
