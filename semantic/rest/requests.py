@@ -1,0 +1,101 @@
+"""What one request to `/load`, `/sql` or `/dry-run` asks for: its queries, their kind, and how Cube echoes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from semantic.query.types import Query
+from semantic.rest.errors import BadRequest
+
+QueryType = Literal["regularQuery", "compareDateRangeQuery", "blendingQuery"]
+
+COMPARE_KEY = "compareDateRange"
+BLENDING_TIME = "time"
+CACHE_MODE = "stale-if-slow"
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True)
+class QuerySet:
+    """The queries of a request, in order; several when dates are compared or queries blended."""
+
+    type: QueryType
+    queries: tuple[Query, ...]
+
+    @property
+    def pivot_query(self) -> Json:
+        """What a client pivots all results by, as `/load` sends it."""
+        if self.type != "blendingQuery":
+            return _pivot(dict(self.queries[0].payload), self.type)
+        blended = self._blended()
+        if not blended["dimensions"]:
+            del blended["dimensions"]
+        first = self.queries[0].payload
+        shared = {name: first.get(name) for name in ("limit", "timezone", "rowLimit")}
+        return blended | shared | {"filters": [], "queryType": self.type}
+
+    def _blended(self) -> Json:
+        return {
+            "measures": _unique(name for one in self.queries for name in one.measures),
+            "dimensions": _unique(name for one in self.queries for name in one.dimensions),
+            "timeDimensions": [{"dimension": BLENDING_TIME, "granularity": self.blending_granularity}],
+        }
+
+    @property
+    def blending_granularity(self) -> str | None:
+        return next(iter(_granularities(self.queries)), None)
+
+    def normalized(self) -> list[Json]:
+        """`normalizedQueries` of `/dry-run`: the first one carries what Cube's pivoting writes into it."""
+        echoed = [_dry(one.payload) for one in self.queries]
+        if self.type != "blendingQuery":
+            echoed[0] = _pivot(echoed[0], self.type)
+        return echoed
+
+    def dry_pivot_query(self) -> Json:
+        """`pivotQuery` of `/dry-run`."""
+        if self.type == "blendingQuery":
+            return self._blended() | {"queryType": self.type}
+        return self.normalized()[0]
+
+
+def classify(payload: object, queries: Sequence[Query]) -> QuerySet:
+    """The kind of a request. Raises BadRequest where blended queries do not share one granularity."""
+    if isinstance(payload, list):
+        _check_blending(queries)
+        return QuerySet("blendingQuery", tuple(queries))
+    compared = isinstance(payload, Mapping) and any(
+        isinstance(one, Mapping) and one.get(COMPARE_KEY) for one in payload.get("timeDimensions") or ()
+    )
+    return QuerySet("compareDateRangeQuery" if compared else "regularQuery", tuple(queries))
+
+
+def _check_blending(queries: Sequence[Query]) -> None:
+    granularities = _granularities(queries)
+    if len(granularities) > 1:
+        raise BadRequest("Data blending query granularities must match")
+    if not granularities:
+        raise BadRequest("Data blending without granularity is not supported")
+
+
+def _granularities(queries: Iterable[Query]) -> list[str]:
+    first = (one.time_dimensions[0].granularity for one in queries if one.time_dimensions)
+    return _unique(name for name in first if name)
+
+
+def _pivot(echoed: Json, kind: QueryType) -> Json:
+    dimensions = echoed.get("dimensions") or []
+    if kind == "compareDateRangeQuery" and isinstance(dimensions, list):
+        echoed = echoed | {"dimensions": [COMPARE_KEY, *dimensions]}
+    return echoed | {"queryType": kind}
+
+
+def _dry(payload: Mapping[str, object]) -> Json:
+    return {**payload, "cacheMode": payload.get("cacheMode", CACHE_MODE)}
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
