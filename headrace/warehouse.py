@@ -50,8 +50,10 @@ def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.Duck
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config={"TimeZone": "UTC"})
-        except duckdb.IOException as error:
+            connection = duckdb.connect(str(path), read_only=read_only)
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            return connection
+        except duckdb.Error as error:
             holder = _LOCKED.search(str(error))
             if holder is None:
                 raise WarehouseError(f"the warehouse {path} cannot be opened: {error}") from error
