@@ -1,0 +1,84 @@
+"""Turns values as they were read (text from CSV, near types from Parquet and databases) into a contract's types.
+
+Engines' own casts are too kind: '1.5' becomes the integer 2, 'nan' a number, '1_000' a thousand. What a cast may read
+is said here as patterns, the same for all engines; everything else is malformed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import ibis
+import ibis.expr.types as ir
+
+from contracts.base import Column
+from contracts.types import Boolean, ColumnType, Integer, Number, Numeric, Text, comparable
+
+_INTEGER = r"^[+-]?[0-9]+(\.0*)?$"
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_TRUE = ("true", "t", "1")
+_FALSE = ("false", "f", "0")
+
+Expression = Any  # an Ibis value whose operations depend on its type, which only the engine knows
+
+
+class Cast(NamedTuple):
+    """A value in its contract's type (NULL where that failed), and whether it failed."""
+
+    value: Expression
+    is_malformed: ir.BooleanValue
+
+
+def cast(value: ir.Value, column: Column) -> Cast:
+    """The value as the column's type. Empty text is NULL unless the column is text."""
+    if comparable(value.type()) == comparable(column.dtype):
+        return Cast(value, _nonfinite(value) if column.type is Number else ibis.literal(False))
+    if column.type is Text:
+        return Cast(value.cast("string"), ibis.literal(False))
+    if not value.type().is_string():
+        return _cast_typed(value, column)
+    text: Expression = value
+    present = text.nullif("")
+    typed = _TEXT_CASTS.get(column.type, _try)(present, column)
+    return Cast(typed, present.notnull() & typed.isnull())
+
+
+def _cast_typed(value: Expression, column: Column) -> Cast:
+    typed = value.try_cast(column.dtype)
+    malformed = value.notnull() & typed.isnull()
+    if column.type is Integer and (value.type().is_floating() or value.type().is_decimal()):
+        malformed |= value.notnull() & (typed.cast(value.type()) != value)
+    return Cast(typed, malformed.fill_null(False))
+
+
+def _nonfinite(value: Expression) -> ir.BooleanValue:
+    result: ir.BooleanValue = (value.isnan() | value.isinf()).fill_null(False)
+    return result
+
+
+def _try(present: Expression, column: Column) -> Expression:
+    return present.try_cast(column.dtype)
+
+
+def _to_integer(present: Expression, column: Column) -> Expression:
+    # 3.0 is how some exporters write integers of a column that has NULLs.
+    whole = ibis.ifelse(present.re_search(_INTEGER), present, ibis.null("string"))
+    return whole.try_cast(column.dtype)
+
+
+def _to_number(present: Expression, column: Column) -> Expression:
+    return ibis.ifelse(present.re_search(_NUMBER), present, ibis.null("string")).try_cast(column.dtype)
+
+
+def _to_boolean(present: Expression, _column: Column) -> Expression:
+    word = present.lower()
+    return ibis.cases((word.isin(_TRUE), True), (word.isin(_FALSE), False))
+
+
+_TEXT_CASTS: dict[type[ColumnType], Callable[[Expression, Column], Expression]] = {
+    Integer: _to_integer,
+    Number: _to_number,
+    Numeric: _to_number,
+    Boolean: _to_boolean,
+}
