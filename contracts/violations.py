@@ -15,8 +15,9 @@ from contracts.rules import Custom, NotNull, RowRule
 
 REASONS, RULES = "reasons", "rules"
 """Columns that `split` adds to rejected rows."""
+AS_READ = "as read: "
+"""Before a column's name in `judge`: the value as it was read, as text."""
 
-_AS_READ = "as read: "
 _MALFORMED = "malformed: "
 _SHOWN_CHARACTERS = 80
 
@@ -52,7 +53,7 @@ def split(contract: type[Contract], table: ir.Table) -> Split:
     names = [column.name for column in columns]
     others = [name for name in table.columns if name not in names]
     accepted = typed.filter(~is_broken).select(*names, *others)
-    as_read = {column.name: typed[_AS_READ + column.name] for column in columns if column.name in table.columns}
+    as_read = {column.name: typed[AS_READ + column.name] for column in columns if column.name in table.columns}
     rejected = typed.filter(is_broken).select(
         **as_read,
         **{name: typed[name] for name in others},
@@ -60,6 +61,24 @@ def split(contract: type[Contract], table: ir.Table) -> Split:
         **{RULES: _collect([(one.is_broken, ibis.literal(one.rule)) for one in violations])},
     )
     return Split(accepted, rejected)
+
+
+def judge(contract: type[Contract], table: ir.Table) -> ir.Table:
+    """Both halves of `split` in one table, so that a big input is read once.
+
+    The contract's columns in its types, the others as they are, `reasons` and `rules` (NULL where the row keeps the
+    contract), and every column of the contract that was read once more as text, under AS_READ + its name.
+    """
+    columns = source_columns(contract, table)
+    typed = _typed(columns, table)
+    violations = _violations(contract, columns, typed)
+    is_broken = ibis.or_(*(one.is_broken for one in violations))
+    reasons: Any = _collect([(one.is_broken, one.reason) for one in violations])
+    rules: Any = _collect([(one.is_broken, ibis.literal(one.rule)) for one in violations])
+    names = [name for name in typed.columns if not name.startswith(_MALFORMED)]
+    return typed.select(
+        *names, **{REASONS: ibis.ifelse(is_broken, reasons, None), RULES: ibis.ifelse(is_broken, rules, None)}
+    )
 
 
 def source_columns(contract: type[Contract], table: ir.Table) -> tuple[Column, ...]:
@@ -84,7 +103,7 @@ def _typed(columns: tuple[Column, ...], table: ir.Table) -> ir.Table:
         value, is_malformed = cast(table[column.name], column)
         selected[column.name] = value
         selected[_MALFORMED + column.name] = is_malformed
-        selected[_AS_READ + column.name] = table[column.name].cast("string")
+        selected[AS_READ + column.name] = table[column.name].cast("string")
     return table.select(**selected)
 
 
@@ -125,9 +144,9 @@ def _not_a(column: Column) -> str:
 def _reason(column: Column, rule: str, text: str, typed: ir.Table) -> Any:
     """`rate gt: -0.5 must be greater than 0`, or without the value where it is personal."""
     start = f"{column.name} {rule}: "
-    if column.sensitivity in ("personal", "secret") or _AS_READ + column.name not in typed.columns:
+    if column.sensitivity in ("personal", "secret") or AS_READ + column.name not in typed.columns:
         return ibis.literal(f"{start}a value {text}")
-    value: Any = typed[_AS_READ + column.name]
+    value: Any = typed[AS_READ + column.name]
     return ibis.literal(start) + value.substr(0, _SHOWN_CHARACTERS) + ibis.literal(f" {text}")
 
 
