@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -13,10 +13,10 @@ import duckdb
 import pyarrow as pa
 
 from headrace.warehouse import PRODUCTION, resolve_tables
-from semantic.compiler import CompiledQuery, TableResolver, compile_query
+from semantic.compiler import CompiledQuery, Compiler, TableResolver, compile_count
 from semantic.datamodel.types import DataModel
-from semantic.errors import EngineError
-from semantic.query.parse import parse_queries
+from semantic.errors import EngineError, QueryFormatError
+from semantic.query.parse import Request, parse_request
 from semantic.query.types import Query
 from semantic.results import Rows, to_rows
 
@@ -97,29 +97,50 @@ class Engine:
         self.reader = reader
         self.environment = environment
         self._clock = clock
+        self._lock = threading.Lock()
+        self._compiler: Compiler | None = None
+        self._compiled_places: Mapping[str, str] = {}
 
-    def parse(self, payload: object) -> tuple[Query, ...]:
+    def parse(self, payload: object) -> Request:
         """REST's `query` (an object, or a list of them) as queries. Raises QueryError."""
-        return parse_queries(payload, self.model, now=self._clock())
+        if not isinstance(payload, (Mapping, list)):
+            raise QueryFormatError('Invalid query format: "value" must be of type object')
+        return parse_request(payload, self.model, now=self._clock())
 
     def compile(self, query: Query, security_context: SecurityContext | None = None) -> CompiledQuery:
         """The SQL for DuckDB. Raises QueryError; WarehouseError for an environment that is not there."""
-        return compile_query(
-            self.model, query, dialect="duckdb", security_context=security_context, tables=self.tables()
-        )
+        return self.compiler().compile(query, security_context=security_context)
+
+    def compiler(self) -> Compiler:
+        """The compiler with its cache of plans; another one once the environment's tables have changed."""
+        places = self._places()
+        with self._lock:
+            if self._compiler is None or places != self._compiled_places:
+                self._compiler = Compiler(self.model, dialect="duckdb", tables=_resolver(places))
+                self._compiled_places = places
+            return self._compiler
 
     def tables(self) -> TableResolver | None:
         """Where the environment keeps a cube's table: `core.events` -> `core__dev.events`. None: where it says."""
+        return _resolver(self._places())
+
+    def _places(self) -> Mapping[str, str]:
+        """`layer.table` -> `schema.table`, empty for production. Read anew: a build may have changed it."""
         if self.environment == PRODUCTION:
-            return None
+            return {}
         with self.reader.cursor() as cursor:
             found = resolve_tables(cursor, self.environment)
-        named = {f"{layer}.{table}": ".".join(place) for (layer, table), place in found.items()}
-        return lambda table: named.get(table, table)
+        return {f"{layer}.{table}": ".".join(place) for (layer, table), place in found.items()}
 
     def run(self, compiled: CompiledQuery, cancellation: Cancellation | None = None) -> pa.Table:
         """The rows as DuckDB types them. Raises EngineError with DuckDB's message, QueryCancelled, WarehouseError."""
-        return self._fetch(compiled.sql, compiled.parameters, cancellation or Cancellation())
+        with self.reader.cursor() as cursor, (cancellation or Cancellation()).watch(cursor):
+            try:
+                return cursor.execute(compiled.sql, list(compiled.parameters)).to_arrow_table()
+            except duckdb.InterruptException:
+                raise
+            except duckdb.Error as error:
+                raise EngineError(str(error)) from error
 
     def load(
         self,
@@ -136,15 +157,9 @@ class Engine:
         return Result(query, compiled, rows, total, self._clock())
 
     def _total(self, query: Query, security_context: SecurityContext | None, cancellation: Cancellation) -> int:
-        everything = self.compile(replace(query, limit=None, offset=0, order=(), total=False), security_context)
-        table = self._fetch(f"SELECT COUNT(*) FROM ({everything.sql})", everything.parameters, cancellation)
-        return int(table.column(0)[0].as_py())
+        count = compile_count(self.model, query, security_context=security_context, tables=self.tables())
+        return int(self.run(count, cancellation).column(0)[0].as_py())
 
-    def _fetch(self, sql: str, parameters: tuple[Any, ...], cancellation: Cancellation) -> pa.Table:
-        with self.reader.cursor() as cursor, cancellation.watch(cursor):
-            try:
-                return cursor.execute(sql, list(parameters)).to_arrow_table()
-            except duckdb.InterruptException:
-                raise
-            except duckdb.Error as error:
-                raise EngineError(str(error)) from error
+
+def _resolver(places: Mapping[str, str]) -> TableResolver | None:
+    return (lambda table: places.get(table, table)) if places else None

@@ -12,9 +12,16 @@ RestError                `{"error": ...}` with `status`
 
 from __future__ import annotations
 
-import duckdb
-
 from headrace.errors import HeadraceError, WarehouseError
+from semantic.errors import (
+    EngineError,
+    HiddenMemberError,
+    LimitExceededError,
+    PlanError,
+    QueryError,
+    SemanticError,
+    UnknownMemberError,
+)
 
 
 class RestError(Exception):
@@ -63,3 +70,24 @@ class ContinueWait(RestError):
 
     def __init__(self) -> None:
         super().__init__("Continue wait")
+
+
+def translate(error: Exception) -> RestError:
+    """Any error as the answer that Cube would give. What nobody expected says no more than that."""
+    if isinstance(error, RestError):
+        return error
+    if isinstance(error, PlanError):
+        return UserError(f"{error.message} {error.advice}".strip())
+    if isinstance(error, UnknownMemberError):
+        return UserError(error.message)
+    if isinstance(error, HiddenMemberError | LimitExceededError):
+        return ServerFailure(f"Error: {error.message.removeprefix('Error: ')}")
+    if isinstance(error, QueryError):
+        return BadRequest(error.message)
+    if isinstance(error, EngineError):
+        return BadRequest(f"Error: {error}")
+    if isinstance(error, WarehouseError):
+        return Unavailable(f"Error: {error}")
+    if isinstance(error, HeadraceError | SemanticError):
+        return ServerFailure(f"Error: {error}")
+    return ServerFailure("Error: internal error; the server's log has the details")

@@ -53,7 +53,7 @@ class Parameters:
 
 
 async def read_parameters(request: Request) -> Parameters:
-    """The URL's parameters of a GET, the body's of everything else. Raises ServerFailure for a body that is not JSON."""
+    """The URL's parameters of a GET, the body's of everything else. Raises ServerFailure for one that is not JSON."""
     if request.method in ("GET", "HEAD", "DELETE"):
         return Parameters(dict(request.query_params))
     return Parameters(decode_body(await _body(request)))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from semantic.query.parse import Request
 from semantic.query.types import Query
 from semantic.rest.errors import BadRequest
 
@@ -62,15 +63,11 @@ class QuerySet:
         return self.normalized()[0]
 
 
-def classify(payload: object, queries: Sequence[Query]) -> QuerySet:
-    """The kind of a request. Raises BadRequest where blended queries do not share one granularity."""
-    if isinstance(payload, list):
-        _check_blending(queries)
-        return QuerySet("blendingQuery", tuple(queries))
-    compared = isinstance(payload, Mapping) and any(
-        isinstance(one, Mapping) and one.get(COMPARE_KEY) for one in payload.get("timeDimensions") or ()
-    )
-    return QuerySet("compareDateRangeQuery" if compared else "regularQuery", tuple(queries))
+def classify(request: Request) -> QuerySet:
+    """The queries of a parsed request. Raises BadRequest where blended queries do not share one granularity."""
+    if request.query_type == "blendingQuery":
+        _check_blending(request.queries)
+    return QuerySet(request.query_type, request.queries)
 
 
 def _check_blending(queries: Sequence[Query]) -> None:

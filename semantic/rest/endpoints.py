@@ -1,0 +1,213 @@
+"""The endpoints of Cube's REST API: each takes a request and returns the body of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
+from uuid import uuid4
+
+import msgspec
+from starlette.requests import Request
+
+from headrace.errors import WarehouseError
+from semantic.engine import Cancellation, Engine, Result
+from semantic.query.types import Query
+from semantic.rest.auth import Authenticator, require_scope
+from semantic.rest.errors import BadRequest, ServerFailure
+from semantic.rest.members import Json
+from semantic.rest.meta import describe_model
+from semantic.rest.payload import Parameters, read_parameters
+from semantic.rest.requests import QuerySet, classify
+from semantic.rest.running import RunningQueries
+from semantic.rest.shape import DATA_SOURCE, describe_results
+from semantic.rest.transformed import member_names, transformed_query
+from semantic.rest.visibility import visible_to
+
+SecurityContext = Mapping[str, object]
+
+_REFRESH_KEY = [
+    "SELECT FLOOR((EXTRACT(EPOCH FROM NOW())) / 10) as refresh_key",
+    [],
+    {"external": False, "renewalThreshold": 10},
+]
+"""Cube's default refresh key: clients only look for the list being there."""
+
+T = TypeVar("T")
+
+
+class RestApi:
+    """All endpoints over one engine."""
+
+    def __init__(self, engine: Engine, authenticate: Authenticator, *, query_timeout_seconds: float = 600.0) -> None:
+        self.engine = engine
+        self.authenticate = authenticate
+        self.running: RunningQueries[Result] = RunningQueries(timeout_seconds=query_timeout_seconds)
+
+    def close(self) -> None:
+        self.running.close()
+
+    async def load(self, request: Request) -> Json:
+        """GET, POST /v1/load and /v1/subscribe."""
+        context = self.authenticate(request.headers)
+        parameters = await read_parameters(request)
+        work = self.load_parameters(parameters, context, request_id(request.headers))
+        return await _unless_disconnected(request, work)
+
+    async def load_parameters(self, parameters: Parameters, context: SecurityContext, asked_as: str) -> Json:
+        """The body of `/load` for `query` and `queryType`; also behind the WebSocket."""
+        asked = self._queries(parameters)
+        multi = parameters.text("queryType") == "multi"
+        if asked.type != "regularQuery" and not multi:
+            raise BadRequest(f"'{asked.type}' query type is not supported by the client.Please update the client.")
+        results = await asyncio.gather(*(self._answer(one, context, asked_as) for one in asked.queries))
+        return describe_results(self.engine.model, asked, results, multi=multi)
+
+    async def sql(self, request: Request) -> object:
+        """GET, POST /v1/sql: the SQL that `/load` would run."""
+        context = self.authenticate(request.headers)
+        asked = self._queries(await read_parameters(request))
+        described = [await asyncio.to_thread(self._describe_sql, one, context) for one in asked.queries]
+        return described[0] if asked.type == "regularQuery" else described
+
+    async def dry_run(self, request: Request) -> Json:
+        """GET, POST /v1/dry-run: the query as it is understood; nothing runs."""
+        self.authenticate(request.headers)
+        asked = self._queries(await read_parameters(request))
+        return {
+            "queryType": asked.type,
+            "normalizedQueries": asked.normalized(),
+            "queryOrder": [_order(one) for one in asked.queries],
+            "transformedQueries": [transformed_query(self.engine.model, one) for one in asked.queries],
+            "pivotQuery": asked.dry_pivot_query(),
+        }
+
+    async def meta(self, request: Request) -> Json:
+        """GET /v1/meta?extended&onlyViews: the data model, as far as the caller may see it."""
+        context = self.authenticate(request.headers)
+        parameters = Parameters(dict(request.query_params))
+        return describe_model(
+            self.engine.model,
+            visible_to(self.engine.model, context),
+            extended=parameters.flag("extended"),
+            only_views=parameters.flag("onlyViews"),
+        )
+
+    async def cancel(self, request: Request) -> Json:
+        """DELETE /v1/running-query/{request_id}."""
+        self.authenticate(request.headers)
+        return {"result": self.running.cancel(_base_id(request.path_params["request_id"]))}
+
+    async def jobs(self, request: Request) -> Json:
+        """POST /v1/pre-aggregations/jobs: needs a scope that nobody is given."""
+        self.authenticate(request.headers)
+        require_scope("jobs")
+        return {}
+
+    async def ready(self, _: Request) -> Json:
+        """GET /readyz: whether queries can be answered now."""
+        if not await asyncio.to_thread(self._reads):
+            raise Down
+        return {"health": "HEALTH"}
+
+    async def alive(self, _: Request) -> Json:
+        """GET /livez: whether the process answers."""
+        return {"health": "HEALTH"}
+
+    def _reads(self) -> bool:
+        try:
+            with self.engine.reader.cursor():
+                return True
+        except WarehouseError:
+            return False
+
+    def _queries(self, parameters: Parameters) -> QuerySet:
+        return classify(self.engine.parse(parameters.query()))
+
+    async def _answer(self, query: Query, context: SecurityContext, asked_as: str) -> Result:
+        def work(cancellation: Cancellation) -> Result:
+            return self.engine.load(query, context, cancellation)
+
+        key = msgspec.json.encode([query.payload, dict(context)], enc_hook=_plain)
+        return await self.running.answer(key, work, asked_as)
+
+    def _describe_sql(self, query: Query, context: SecurityContext) -> Json:
+        compiled = self.engine.compile(query, context)
+        model = self.engine.model
+        grouped = [one for one in query.time_dimensions if one.granularity]
+        described: dict[str, object] = {
+            "external": False,
+            "sql": [compiled.sql, [_parameter(one) for one in compiled.parameters]],
+            "lambdaQueries": {},
+            "order": _order(query),
+            "cacheKeyQueries": [_REFRESH_KEY],
+            "preAggregations": [],
+            "dataSource": DATA_SOURCE,
+            "aliasNameToMember": {one.alias: one.key for one in compiled.columns},
+            "canUseTransformedQuery": transformed_query(model, query),
+            "memberNames": member_names(model, query),
+        }
+        if grouped:
+            key = f"{grouped[0].dimension}.{grouped[0].granularity}"
+            described["timeDimensionAlias"] = next(one.alias for one in compiled.columns if one.key == key)
+            described["timeDimensionField"] = grouped[0].dimension
+        return {"sql": described, "dataSource": DATA_SOURCE}
+
+
+class Down(ServerFailure):
+    """The answer of `/readyz` when the warehouse cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__("DOWN")
+
+    @property
+    def body(self) -> dict[str, str]:
+        return {"health": "DOWN"}
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """The client's id for the request without the number of the attempt; ours where it sent none."""
+    return _base_id(headers.get("x-request-id") or str(uuid4()))
+
+
+def _base_id(text: str) -> str:
+    return text.split("-span-")[0]
+
+
+def _order(query: Query) -> dict[str, str]:
+    """The order that the result has: the one asked for, else time, else the first measure down, else a dimension."""
+    if query.order is not None:
+        return {one.member: "desc" if one.descending else "asc" for one in query.order}
+    grouped = [one.dimension for one in query.time_dimensions if one.granularity]
+    if grouped:
+        return {grouped[0]: "asc"}
+    if query.measures and query.dimensions:
+        return {query.measures[0]: "desc"}
+    return {query.dimensions[0]: "asc"} if query.dimensions else {}
+
+
+def _parameter(value: object) -> object:
+    return value.isoformat(timespec="milliseconds") + "Z" if isinstance(value, datetime) else value
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+async def _unless_disconnected(request: Request, work: Awaitable[T]) -> T:
+    """Awaits `work`; stops it when the client goes away meanwhile."""
+    answering = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnection(request.receive))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            answering.cancel()
+        return await answering
+    finally:
+        leaving.cancel()
+
+
+async def _disconnection(receive: Callable[[], Awaitable[Mapping[str, object]]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
