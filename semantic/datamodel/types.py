@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Literal
 
 from sqlglot import exp
@@ -22,8 +21,6 @@ MeasureType = Literal[
 ]  # fmt: skip
 DimensionType = Literal["string", "number", "boolean", "time", "geo", "switch"]
 Relationship = Literal["many_to_one", "one_to_many", "one_to_one"]
-
-EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,15 +36,17 @@ class Reference:
     """One `{...}` of a SQL snippet, as it stands behind placeholder `name` in the snippet's tree.
 
     kind `cube`: `{CUBE}` or `{other}`, path is the join path of the cube (its own name for CUBE).
-    kind `member`: path is the cube's join path and then the member (and then a granularity, for time dimensions).
+    kind `member`: path is the cube's join path and then the member; `granularity` is set for `{created_at.month}`.
+    kind `cube_sql`: `{other.sql()}`, the other cube's own SELECT.
     kind `filter_params`: path is (cube, member); `argument` is the column expression or "" for a bare mention.
     kind `security_context`: path is the keys below the context; `argument` is the column for `.filter(...)`.
     """
 
     name: str
-    kind: Literal["cube", "member", "filter_params", "security_context"]
+    kind: Literal["cube", "member", "cube_sql", "filter_params", "security_context"]
     path: tuple[str, ...]
     argument: str = ""
+    granularity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ class Member:
     short_title: str
     description: str | None = None
     public: bool = True
-    meta: Mapping[str, Any] = EMPTY
+    meta: Mapping[str, Any] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     sql: Sql | None = None
     alias_of: MemberPath | None = None
@@ -270,7 +269,7 @@ class PreAggregation:
     partition_granularity: str | None = None
     allow_non_strict_date_range_match: bool = False
     union_with_source_data: bool = False
-    options: Mapping[str, Any] = EMPTY
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,20 +338,20 @@ class Cube:
     is_view: bool = False
     description: str | None = None
     public: bool = True
-    meta: Mapping[str, Any] = EMPTY
+    meta: Mapping[str, Any] = field(default_factory=dict)
     sql_table: str | None = None
     sql: Sql | None = None
     sql_alias: str | None = None
     data_source: str = "default"
     calendar: bool = False
-    measures: Mapping[str, Measure] = EMPTY
-    dimensions: Mapping[str, Dimension] = EMPTY
-    segments: Mapping[str, Segment] = EMPTY
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    dimensions: Mapping[str, Dimension] = field(default_factory=dict)
+    segments: Mapping[str, Segment] = field(default_factory=dict)
     joins: tuple[Join, ...] = ()
     hierarchies: tuple[Hierarchy, ...] = ()
     pre_aggregations: tuple[PreAggregation, ...] = ()
     access_policy: tuple[AccessPolicy, ...] = ()
-    refresh_key: Mapping[str, Any] = EMPTY
+    refresh_key: Mapping[str, Any] = field(default_factory=dict)
     folders: tuple[Folder, ...] = ()
     default_filters: tuple[DefaultFilter, ...] = ()
     view_groups: tuple[str, ...] = ()
@@ -387,7 +386,7 @@ class DataModel:
 
     cubes: Mapping[str, Cube]
     view_groups: tuple[ViewGroup, ...] = ()
-    broken: Mapping[str, tuple[Problem, ...]] = EMPTY
+    broken: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     dialect: str = "duckdb"
 

@@ -1,0 +1,48 @@
+"""Intervals as Cube writes them: `1 month`, `2 weeks 3 days`."""
+
+from __future__ import annotations
+
+import re
+
+UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+_PART = re.compile(r"(-?\d{1,6})\s+(second|minute|hour|day|week|month|quarter|year)s?")
+
+Interval = tuple[tuple[int, str], ...]
+
+
+def parse_interval(text: str) -> Interval:
+    """`"1 year 3 months"` -> `((1, "year"), (3, "month"))`. Raises ValueError for anything else."""
+    parts = [(int(match[1]), match[2]) for match in _PART.finditer(text)]
+    if not parts or _PART.sub("", text).strip():
+        raise ValueError(f"`{text}` is not an interval like `1 month` or `2 weeks 3 days`")
+    return tuple(parts)
+
+
+def is_interval(text: str) -> bool:
+    """Whether a text is an interval."""
+    try:
+        parse_interval(text)
+    except ValueError:
+        return False
+    return True
+
+
+def smallest_unit(interval: Interval) -> str:
+    """The finest unit in an interval."""
+    return min((unit for _, unit in interval), key=UNITS.index)
+
+
+def divides_parent(interval: Interval) -> bool:
+    """Whether equal buckets of this interval fill a larger unit, so that buckets have a natural start.
+
+    `15 minutes` fills an hour and `1 quarter` a year; `2 weeks` or `45 minutes` fill nothing and need an `origin`.
+    """
+    if len(interval) != 1:
+        return False
+    count, unit = interval[0]
+    if count <= 0:
+        return False
+    parents = {"second": 60, "minute": 60, "hour": 24, "month": 12, "quarter": 4}
+    if unit in parents:
+        return parents[unit] % count == 0
+    return unit == "year" or count == 1

@@ -1,0 +1,280 @@
+"""From a folder of YAML files to a checked `DataModel`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from semantic.datamodel import properties
+from semantic.datamodel.build import CubeBuilder
+from semantic.datamodel.checks import CHECKS
+from semantic.datamodel.jinja import is_template, render
+from semantic.datamodel.names import titleize
+from semantic.datamodel.nodes import Node, NodeReader
+from semantic.datamodel.references import Names
+from semantic.datamodel.shapes import Record, Report, identifier
+from semantic.datamodel.types import Cube, DataModel, ViewGroup
+from semantic.datamodel.views import ViewBuilder
+from semantic.errors import DataModelError, Problem
+
+SUFFIXES = (".yml", ".yaml", ".jinja")
+# Named lists are merged by name when a cube extends another; everything else is replaced.
+_MERGED = ("measures", "dimensions", "segments", "joins", "hierarchies", "pre_aggregations")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A cube or view as written, after `extends`."""
+
+    kind: Literal["cube", "view"]
+    name: str
+    node: Node
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was found while reading; `lost` names the cubes and views that must be left out."""
+
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    view_groups: list[Node] = field(default_factory=list)
+    report: Report = field(default_factory=Report)
+
+
+def load_data_model(folder: Path, *, strict: bool = True, dialect: str = "duckdb") -> DataModel:
+    """Read every `.yml`, `.yaml` and `.jinja` file below a folder.
+
+    With `strict`, anything wrong raises one DataModelError that lists every problem. Without it, broken cubes and
+    views (and the views that need them) are left out and named in `broken`; the others work.
+    `dialect` is the SQL dialect that the snippets are written in. A folder that does not exist raises DataModelError.
+    """
+    if not folder.is_dir():
+        raise DataModelError([Problem(str(folder), 0, "", "folder", "there is no such folder")])
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        try:
+            texts[name] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(name, 1, "", "unreadable", f"cannot be read as UTF-8 text: {error}"))
+    return load_sources(texts, strict=strict, dialect=dialect, problems=problems)
+
+
+def load_sources(
+    sources: Mapping[str, str], *, strict: bool = True, dialect: str = "duckdb", problems: Iterable[Problem] = ()
+) -> DataModel:
+    """The same from texts by file name; `problems` are ones already known."""
+    reading = Reading()
+    reading.report.problems.extend(problems)
+    for file, text in sources.items():
+        _read_file(file, text, reading)
+    _extend(reading)
+    model = _build(reading, dialect)
+    if strict and model.problems:
+        raise DataModelError(model.problems)
+    return model
+
+
+def _read_file(file: str, text: str, reading: Reading) -> None:
+    if is_template(text):
+        rendered, problem = render(file, text)
+        if problem is not None:
+            reading.report.problems.append(problem)
+            return
+        text = rendered
+    reader = NodeReader(file)
+    root = reader.read(text)
+    reading.report.problems.extend(reader.problems)
+    if root is None or (root.value is None and not reader.problems):
+        return
+    if not isinstance(root.value, Mapping):
+        reading.report.add(root.place, "", "type", "a file must be a mapping with `cubes` and `views`")
+        return
+    for key, node in root.fields.items():
+        if key == "view_groups":
+            reading.view_groups.extend(node.items)
+        elif key in ("cubes", "views"):
+            _read_definitions("cube" if key == "cubes" else "view", key, node, reading)
+        else:
+            message = f"`{key}` is not known at the top of a file; it may be cubes, views or view_groups"
+            reading.report.add(node.place, key, "unknown_property", message)
+
+
+def _read_definitions(kind: Literal["cube", "view"], key: str, node: Node, reading: Reading) -> None:
+    if node.value is not None and not isinstance(node.value, tuple):
+        reading.report.add(node.place, key, "type", "must be a list")
+        return
+    for index, item in enumerate(node.items):
+        name = item.get("name")
+        if name is None or identifier(name, f"{key}[{index}].name", Report()) is not name.value:
+            place = item.place if name is None else name.place
+            reading.report.add(place, f"{key}[{index}]", "name", f"a {kind} needs a `name` of letters, digits and _")
+            continue
+        if str(name.value) in reading.definitions:
+            message = f"`{name.value}` is defined more than once"
+            reading.report.add(item.place, f"{key}.{name.value}", "duplicate_name", message)
+            continue
+        reading.definitions[str(name.value)] = Definition(kind, str(name.value), item)
+
+
+# Inheritance
+
+
+def _extend(reading: Reading) -> None:
+    merged: dict[str, Node] = {}
+    for definition in reading.definitions.values():
+        merged[definition.name] = _merged(definition.name, reading, ())
+    for name, definition in list(reading.definitions.items()):
+        reading.definitions[name] = Definition(definition.kind, name, merged[name])
+
+
+def _merged(name: str, reading: Reading, below: tuple[str, ...]) -> Node:
+    definition = reading.definitions[name]
+    node = definition.node
+    extends = node.get("extends")
+    if extends is None or not isinstance(extends.value, str):
+        return node
+    base_name = extends.value.strip("{} ")
+    base = reading.definitions.get(base_name)
+    path = f"{definition.kind}s.{name}.extends"
+    if base is None or base.kind != definition.kind:
+        if not below:
+            reading.report.add(extends.place, path, "unknown_cube", f"there is no {definition.kind} `{base_name}`")
+        return node
+    if base_name in (*below, name):
+        if not below:
+            reading.report.add(extends.place, path, "cycle", f"`{name}` extends itself")
+        return node
+    return _merge(_merged(base_name, reading, (*below, name)), node)
+
+
+def _merge(base: Node, node: Node) -> Node:
+    fields = {key: value for key, value in base.fields.items() if key not in ("extends", "name")}
+    if node.get("sql") is not None or node.get("sql_table") is not None:
+        fields.pop("sql", None)
+        fields.pop("sql_table", None)
+    for key, value in node.fields.items():
+        if key in _MERGED and key in fields and value.items and fields[key].items:
+            fields[key] = Node(_merge_named(fields[key], value), value.place)
+        elif key == "access_policy" and key in fields:
+            fields[key] = Node((*fields[key].items, *value.items), value.place)
+        else:
+            fields[key] = value
+    return Node(fields, node.place)
+
+
+def _merge_named(base: Node, own: Node) -> tuple[Node, ...]:
+    overridden = {item.get("name").value for item in own.items if item.get("name")}  # type: ignore[union-attr]
+    kept = [item for item in base.items if not (item.get("name") and item.get("name").value in overridden)]  # type: ignore[union-attr]
+    return (*kept, *own.items)
+
+
+# Building, and building again without what is broken
+
+
+def _build(reading: Reading, dialect: str) -> DataModel:
+    shared = tuple(reading.report.problems)
+    problems: list[Problem] = list(shared)
+    broken: dict[str, tuple[Problem, ...]] = {}
+    remaining = dict(reading.definitions)
+    while True:
+        report = Report()
+        cubes, culprits = _attempt(remaining, frozenset(broken), report, dialect)
+        problems += [problem for problem in report.problems if problem not in problems]
+        if not culprits:
+            break
+        for name in culprits:
+            broken[name] = tuple(p for p in report.problems if _names_owner(p, name, remaining))
+            del remaining[name]
+    groups = _view_groups(reading.view_groups, problems)
+    return DataModel(
+        cubes={name: cubes[name] for name in remaining if name in cubes},
+        view_groups=groups,
+        broken=broken,
+        problems=tuple(sorted(problems)),
+        dialect=dialect,
+    )
+
+
+def _attempt(
+    definitions: Mapping[str, Definition], gone: frozenset[str], report: Report, dialect: str
+) -> tuple[dict[str, Cube], list[str]]:
+    records = {d.name: record for d in definitions.values() if (record := _record(d, report)) is not None}
+    cube_records = [records[d.name] for d in definitions.values() if d.kind == "cube" and d.name in records]
+    names = _names(cube_records)
+    cubes: dict[str, Cube] = {}
+    for record in cube_records:
+        builder = CubeBuilder(_without_joins_to(record, gone), names, report, dialect=dialect)
+        cubes[record["name"]] = builder.build()
+    for check in CHECKS:
+        report.problems.extend(check(cubes))
+    base = dict(cubes)
+    for definition in definitions.values():
+        if definition.kind == "view" and definition.name in records:
+            view = ViewBuilder(records[definition.name], base, names, report, dialect=dialect)
+            cubes[definition.name] = view.build()
+    culprits = [
+        name
+        for name in definitions
+        if name not in records or any(_names_owner(problem, name, definitions) for problem in report.problems)
+    ]
+    return cubes, culprits
+
+
+def _record(definition: Definition, report: Report) -> Record | None:
+    shape = properties.cube if definition.kind == "cube" else properties.view
+    record = shape(definition.node, f"{definition.kind}s[{definition.name}]", report)
+    return record if isinstance(record, Record) else None
+
+
+def _names(records: Sequence[Record]) -> Names:
+    members: dict[str, frozenset[str]] = {}
+    granularities: dict[tuple[str, str], frozenset[str]] = {}
+    for record in records:
+        items = [item for kind in ("measures", "dimensions", "segments") for item in record.get(kind, ())]
+        members[record["name"]] = frozenset(item["name"] for item in items)
+        for item in record.get("dimensions", ()):
+            if item["type"] == "time":
+                custom = frozenset(entry["name"] for entry in item.get("granularities", ()))
+                granularities[record["name"], item["name"]] = custom
+    return Names(members, granularities)
+
+
+def _without_joins_to(record: Record, gone: frozenset[str]) -> Record:
+    """A healthy cube stays usable when one that it joins is broken: only that join goes."""
+    if not gone or "joins" not in record:
+        return record
+    joins = tuple(item for item in record["joins"] if item["name"] not in gone)
+    return Record({**record.values, "joins": joins}, record.places, record.place, record.path)
+
+
+def _names_owner(problem: Problem, name: str, definitions: Mapping[str, Definition]) -> bool:
+    """Whether a problem belongs to a cube or view: its property path begins with it."""
+    parts = problem.property.split(".")
+    if parts[0] in ("cubes", "views"):
+        parts = parts[1:]
+    return bool(parts) and parts[0] == name and name in definitions
+
+
+def _view_groups(nodes: Sequence[Node], problems: list[Problem]) -> tuple[ViewGroup, ...]:
+    report = Report()
+    found = []
+    for index, node in enumerate(nodes):
+        record = properties.view_group(node, f"view_groups[{index}]", report)
+        if isinstance(record, Record):
+            found.append(_view_group(record))
+    problems += report.problems
+    return tuple(found)
+
+
+def _view_group(record: Record) -> ViewGroup:
+    includes = record.get("includes", record.get("views", ()))
+    return ViewGroup(
+        name=record["name"],
+        title=record.get("title") or titleize(record["name"]),
+        description=record.get("description"),
+        includes=tuple(_view_group(entry) if isinstance(entry, Record) else entry for entry in includes),
+    )
