@@ -33,9 +33,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar, Literal
 
+import ibis
 import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pandera.ibis as pa
+from ibis.common.exceptions import IbisError
 from pandera.api.ibis.container import DataFrameSchema
 from pandera.api.ibis.types import IbisData
 
@@ -172,9 +175,11 @@ class rule(staticmethod):  # type: ignore[type-arg]  # noqa: N801 - it is writte
         super().__init__(condition)
         self.sentence, self.condition, self.severity = sentence, condition, severity
 
-    def named(self, name: str) -> Custom:
-        """The rule under the name it has in its contract."""
-        return Custom((), self.severity, name, self.sentence, self.condition)
+    def named(self, name: str, row: ir.Table) -> Custom:
+        """The rule under the name it has in its contract; `row` is a table of the contract's columns."""
+        fields = self.condition(row).op().find(ops.Field)
+        columns = tuple(name for name in row.columns if any(field.name == name for field in fields))
+        return Custom(columns, self.severity, name, self.sentence, self.condition)
 
 
 @dataclass(frozen=True)
@@ -268,7 +273,8 @@ class Contract(pa.DataFrameModel):
     @classmethod
     def _custom_rules(cls) -> list[Rule]:
         named = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
-        return [value.named(name) for name, value in named.items() if isinstance(value, rule)]
+        row = ibis.table({column.name: column.dtype for column in cls.columns()}, name=cls.terms().table)
+        return [value.named(name, row) for name, value in named.items() if isinstance(value, rule)]
 
     @classmethod
     def build_schema_(cls, **options: Any) -> DataFrameSchema:
@@ -361,5 +367,15 @@ def check_declaration(contract: type[Contract]) -> None:
     wrong += [f"{name} is in a key or freshness limit, but no column" for name in sorted(named - set(columns))]
     wrong += [f"key column {name} may be NULL" for name in terms.key if name in columns and columns[name].nullable]
     wrong += [f"column {name} has no description" for name, column in columns.items() if not column.description.strip()]
+    wrong += [] if wrong else _wrong_rules(contract)
     if wrong:
         raise DeclarationError(f"contract {contract.__name__} ({terms.name}): " + "; ".join(wrong))
+
+
+def _wrong_rules(contract: type[Contract]) -> list[str]:
+    """What keeps the rules over several columns from being built."""
+    try:
+        contract.rules()
+    except (AttributeError, TypeError, IbisError) as error:
+        return [f"a rule over several columns cannot be built: {error}"]
+    return []

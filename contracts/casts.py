@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 from contracts.base import Column
 from contracts.types import Boolean, ColumnType, Integer, Number, Numeric, Text, comparable
 
+# 3.0 is how some exporters write the integers of a column that has NULLs.
 _INTEGER = r"^[+-]?[0-9]+(\.0*)?$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _TRUE = ("true", "t", "1")
@@ -62,7 +63,6 @@ def _try(present: Expression, column: Column) -> Expression:
 
 
 def _to_integer(present: Expression, column: Column) -> Expression:
-    # 3.0 is how some exporters write integers of a column that has NULLs.
     whole = ibis.ifelse(present.re_search(_INTEGER), present, ibis.null("string"))
     return whole.try_cast(column.dtype)
 
