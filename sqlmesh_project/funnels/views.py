@@ -1,0 +1,142 @@
+"""The two public tables of funnels, as unions over all declared funnels: entries, and steps of entries."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from sqlmesh_project.funnels.compiler import ATTRIBUTES
+from sqlmesh_project.funnels.declaration import Funnel
+from sqlmesh_project.funnels.predicates import DIALECT
+
+WATERMARKS = "core.watermarks"
+
+ENTRY_COLUMNS = {
+    "entry_key": ("STRING", "Funnel and event that opened the entry."),
+    "event_key": ("STRING", "Event that opened the entry."),
+    "entity_key": ("STRING", "What is counted: a user, a user at a company, or a session of one of these."),
+    "user_key": ("STRING", "User of the entry."),
+    "company_key": ("STRING", "Company of the event that the funnel attributes the entry to."),
+    "entered_at": ("TIMESTAMP", "When the first step was reached (UTC)."),
+    "converted_at": ("TIMESTAMP", "When the last step was reached (UTC); NULL if it was not."),
+    "cohort_on": ("DATE", "Day of the entry in the time zone of the funnel."),
+    "funnel_name": ("STRING", "Name of the funnel."),
+    "reached_step_name": ("STRING", "Furthest step reached; in a funnel without order the number of steps done."),
+    "platform": ("STRING", "Platform of the attributed event."),
+    "device_type": ("STRING", "Device of the attributed event."),
+    "browser": ("STRING", "Browser of the attributed event."),
+    "domain": ("STRING", "Site of the attributed event."),
+    "country": ("STRING", "Country of the attributed event."),
+    "region": ("STRING", "Region of the attributed event."),
+    "entry_count": ("INT64", "1 in every row, to be summed."),
+    "step_count": ("INT64", "Steps of the funnel."),
+    "reached_count": ("INT64", "Steps that were reached."),
+    "converted_count": ("INT64", "1 if all steps were reached, else 0."),
+    "seconds_to_convert": ("FLOAT64", "Seconds from entry to conversion."),
+    "is_converted": ("BOOL", "Whether all steps were reached within the window."),
+    "is_window_complete": ("BOOL", "Whether the source's data covers the whole conversion window of the entry."),
+}
+"""Columns of core.funnel_entries: type and comment."""
+
+STEP_COLUMNS = {
+    "entry_step_key": ("STRING", "Entry and number of the step."),
+    "entry_key": ("STRING", "Entry of core.funnel_entries."),
+    "user_key": ("STRING", "User of the entry."),
+    "company_key": ("STRING", "Company of the event that the funnel attributes the entry to."),
+    "entered_at": ("TIMESTAMP", "When the first step was reached (UTC)."),
+    "reached_at": ("TIMESTAMP", "When this step was first reached (UTC); NULL if it was not."),
+    "cohort_on": ("DATE", "Day of the entry in the time zone of the funnel."),
+    "funnel_name": ("STRING", "Name of the funnel."),
+    "step_number": ("INT64", "Number of the step, from 1."),
+    "step_name": ("STRING", "Name of the step."),
+    "platform": ("STRING", "Platform of the attributed event."),
+    "device_type": ("STRING", "Device of the attributed event."),
+    "browser": ("STRING", "Browser of the attributed event."),
+    "domain": ("STRING", "Site of the attributed event."),
+    "country": ("STRING", "Country of the attributed event."),
+    "region": ("STRING", "Region of the attributed event."),
+    "entry_count": ("INT64", "1 in every row: entries, seen from this step."),
+    "reached_count": ("INT64", "1 if the step was reached, else 0."),
+    "next_reached_count": ("INT64", "1 if the next step was reached too, else 0; NULL for the last step."),
+    "seconds_from_entry": ("FLOAT64", "Seconds from entry to this step."),
+    "seconds_from_previous": ("FLOAT64", "Seconds from first reaching the step before; NULL without order."),
+    "is_reached": ("BOOL", "Whether the step was reached."),
+    "is_window_complete": ("BOOL", "Whether the source's data covers the whole conversion window of the entry."),
+}
+"""Columns of core.funnel_steps: type and comment."""
+
+
+def entries_query(funnels: tuple[Funnel, ...]) -> str:
+    """Query of core.funnel_entries in the models' dialect."""
+    return " UNION ALL ".join(_entries(funnel) for funnel in funnels)
+
+
+def steps_query(funnels: tuple[Funnel, ...]) -> str:
+    """Query of core.funnel_steps in the models' dialect."""
+    return " UNION ALL ".join(_step(funnel, number) for funnel in funnels for number in range(1, len(funnel.steps) + 1))
+
+
+def _text(value: str) -> str:
+    return exp.Literal.string(value).sql(DIALECT)
+
+
+def _seconds(earlier: str, later: str) -> str:
+    return f"TIMESTAMP_DIFF({later}, {earlier}, MICROSECOND) / 1000000"
+
+
+def _shared(funnel: Funnel) -> dict[str, str]:
+    """Columns that entries and steps have in common."""
+    window = f"TIMESTAMP_ADD(paths.entered_at, INTERVAL {funnel.conversion_window} SECOND)"
+    columns = {name: f"paths.{name}" for name in ("entry_key", "event_key", "entity_key", "user_key", "entered_at")}
+    columns |= {name: f"paths.{name}" for name in ("converted_at", *ATTRIBUTES)}
+    columns["cohort_on"] = f"DATE(paths.entered_at, {_text(funnel.timezone)})"
+    columns["funnel_name"] = _text(funnel.name)
+    columns["entry_count"] = "1"
+    columns["is_window_complete"] = f"COALESCE({window} <= watermarks.last_event_at, FALSE)"
+    return columns
+
+
+def _select(funnel: Funnel, columns: dict[str, str], order: dict[str, tuple[str, str]]) -> str:
+    listed = ", ".join(f"{columns[name]} AS {name}" for name in order)
+    return (
+        f"SELECT {listed} FROM core.funnel_paths__{funnel.name} AS paths LEFT JOIN {WATERMARKS} AS watermarks"
+        f" ON watermarks.record_source = {_text(funnel.source)}"
+    )
+
+
+def _entries(funnel: Funnel) -> str:
+    columns = _shared(funnel)
+    columns["reached_step_name"] = _reached_name(funnel)
+    columns["step_count"] = str(len(funnel.steps))
+    columns["reached_count"] = "paths.reached_count"
+    columns["converted_count"] = "CASE WHEN paths.converted_at IS NULL THEN 0 ELSE 1 END"
+    columns["seconds_to_convert"] = _seconds("paths.entered_at", "paths.converted_at")
+    columns["is_converted"] = "NOT paths.converted_at IS NULL"
+    return _select(funnel, columns, ENTRY_COLUMNS)
+
+
+def _reached_name(funnel: Funnel) -> str:
+    if funnel.order == "unordered":
+        return "CAST(paths.reached_count AS STRING)"
+    names = " ".join(f"WHEN {number} THEN {_text(step.name)}" for number, step in enumerate(funnel.steps, 1))
+    return f"CASE paths.reached_count {names} END"
+
+
+def _step(funnel: Funnel, number: int) -> str:
+    columns = _shared(funnel)
+    reached = f"paths.step_{number}_at"
+    previous, following = f"paths.step_{number - 1}_at", f"paths.step_{number + 1}_at"
+    is_first, is_last = number == 1, number == len(funnel.steps)
+    columns["entry_step_key"] = f"CONCAT(paths.entry_key, ':', '{number}')"
+    columns["reached_at"] = reached
+    columns["step_number"] = str(number)
+    columns["step_name"] = _text(funnel.steps[number - 1].name)
+    columns["reached_count"] = f"CASE WHEN {reached} IS NULL THEN 0 ELSE 1 END"
+    columns["next_reached_count"] = (
+        "CAST(NULL AS INT64)" if is_last else f"CASE WHEN {reached} IS NULL OR {following} IS NULL THEN 0 ELSE 1 END"
+    )
+    columns["seconds_from_entry"] = _seconds("paths.entered_at", reached)
+    columns["seconds_from_previous"] = (
+        "CAST(NULL AS FLOAT64)" if is_first or funnel.order == "unordered" else _seconds(previous, reached)
+    )
+    columns["is_reached"] = f"NOT {reached} IS NULL"
+    return _select(funnel, columns, STEP_COLUMNS)

@@ -1,0 +1,30 @@
+"""`core.funnel_entries`: the entries of all funnels."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlmesh import model
+from sqlmesh.core.dialect import parse_one
+from sqlmesh.core.macros import MacroEvaluator
+from sqlmesh.core.model import ModelKindName
+
+from sqlmesh_project.funnels.loader import load_funnels
+from sqlmesh_project.funnels.views import ENTRY_COLUMNS, entries_query
+
+ENTRIES_SQL = entries_query(load_funnels())
+
+
+@model(
+    "core.funnel_entries",
+    is_sql=True,
+    kind={"name": ModelKindName.VIEW},
+    description="One row per entry into a funnel: how far it went, and whether its window is over.",
+    grains=["entry_key"],
+    references=["user_key", "company_key"],
+    tags=["funnels"],
+    audits=[("not_null", {"columns": exp.Tuple(expressions=[exp.column("entry_key"), exp.column("entered_at")])})],
+    columns={name: type_ for name, (type_, _) in ENTRY_COLUMNS.items()},
+    column_descriptions={name: comment for name, (_, comment) in ENTRY_COLUMNS.items()},
+)
+def funnel_entries(evaluator: MacroEvaluator) -> exp.Expression:
+    return parse_one(ENTRIES_SQL, dialect="bigquery")

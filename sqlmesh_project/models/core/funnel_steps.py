@@ -1,0 +1,30 @@
+"""`core.funnel_steps`: every step of the entries of all funnels."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlmesh import model
+from sqlmesh.core.dialect import parse_one
+from sqlmesh.core.macros import MacroEvaluator
+from sqlmesh.core.model import ModelKindName
+
+from sqlmesh_project.funnels.loader import load_funnels
+from sqlmesh_project.funnels.views import STEP_COLUMNS, steps_query
+
+STEPS_SQL = steps_query(load_funnels())
+
+
+@model(
+    "core.funnel_steps",
+    is_sql=True,
+    kind={"name": ModelKindName.VIEW},
+    description="One row per entry into a funnel and step of it, reached or not.",
+    grains=["entry_step_key"],
+    references=["entry_key", "user_key", "company_key"],
+    tags=["funnels"],
+    audits=[("not_null", {"columns": exp.Tuple(expressions=[exp.column("entry_step_key"), exp.column("step_name")])})],
+    columns={name: type_ for name, (type_, _) in STEP_COLUMNS.items()},
+    column_descriptions={name: comment for name, (_, comment) in STEP_COLUMNS.items()},
+)
+def funnel_steps(evaluator: MacroEvaluator) -> exp.Expression:
+    return parse_one(STEPS_SQL, dialect="bigquery")
