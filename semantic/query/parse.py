@@ -1,0 +1,508 @@
+"""A REST query in JSON to a `Query`: syntax checked, names looked up, dates resolved once, defaults filled in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from semantic.datamodel.properties import GRANULARITIES, OPERATORS
+from semantic.datamodel.types import DataModel
+from semantic.errors import LimitExceededError, QueryFormatError, UnknownMemberError
+from semantic.query.dates import parse_range
+from semantic.query.types import Condition, DateRange, Filter, Group, Order, Query, TimeDimension
+
+QueryType = Literal["regularQuery", "compareDateRangeQuery", "blendingQuery"]
+DEFAULT_LIMIT = 10_000
+MAX_LIMIT = 50_000
+
+_MEMBER = re.compile(r"[a-zA-Z0-9_]+\.[a-zA-Z0-9_]+")
+_MEMBER_PATTERN = "/^[a-zA-Z0-9_]+\\.[a-zA-Z0-9_]+$/"
+_DIMENSION = re.compile(r"[a-zA-Z0-9_]+\.[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)?")
+_DIMENSION_PATTERN = "/^[a-zA-Z0-9_]+\\.[a-zA-Z0-9_]+(\\.[a-zA-Z0-9_]+)?$/"
+_PROPERTIES = frozenset(
+    ["measures", "dimensions", "timeDimensions", "filters", "segments", "order", "limit", "offset", "total", "timezone",
+     "ungrouped", "responseFormat", "renewQuery", "joinHints", "cacheMode", "cache"]
+)  # fmt: skip
+_FORMATS = ("default", "compact", "columnar")
+_WITHOUT_VALUES = ("set", "notSet", "measureFilter")
+_DEEPEST = 50
+_EMPTY = "Query should contain either measures, dimensions or timeDimensions with granularities in order to be valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one call asks for: one query, one per compared date range, or several to blend."""
+
+    query_type: QueryType
+    queries: tuple[Query, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Rows given when a query does not say, and the most it may ask for; None is no limit."""
+
+    default: int | None = DEFAULT_LIMIT
+    highest: int | None = MAX_LIMIT
+
+
+def parse_query(
+    payload: Mapping[str, Any],
+    model: DataModel,
+    *,
+    now: datetime,
+    default_limit: int | None = DEFAULT_LIMIT,
+    max_limit: int | None = MAX_LIMIT,
+) -> Query:
+    """One query. `now` (aware) is what relative dates are relative to.
+
+    Raises QueryFormatError, UnknownMemberError or LimitExceededError, with the texts of real Cube's API.
+    """
+    return _parse(payload, model, now, Limits(default_limit, max_limit))
+
+
+def parse_request(
+    payload: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    model: DataModel,
+    *,
+    now: datetime,
+    default_limit: int | None = DEFAULT_LIMIT,
+    max_limit: int | None = MAX_LIMIT,
+) -> Request:
+    """Everything that the `query` of a REST call may be: a query, one with compareDateRange, or a list to blend."""
+    limits = Limits(default_limit, max_limit)
+    if isinstance(payload, (list, tuple)):
+        return _parse_blending(payload, model, now, limits)
+    if not isinstance(payload, Mapping):
+        raise QueryFormatError('Invalid query format: "value" must be of type object', place="query")
+    compared = _compared(payload)
+    if compared is None:
+        return Request("regularQuery", (_parse(payload, model, now, limits),))
+    index, ranges = compared
+    queries = []
+    for date_range in ranges:
+        times = [dict(time) for time in payload["timeDimensions"]]
+        del times[index]["compareDateRange"]
+        times[index]["dateRange"] = date_range
+        queries.append(_parse({**payload, "timeDimensions": times}, model, now, limits))
+    return Request("compareDateRangeQuery", tuple(queries))
+
+
+def _parse_blending(payload: Sequence[Any], model: DataModel, now: datetime, limits: Limits) -> Request:
+    if not payload:
+        raise QueryFormatError("Query param is required", place="query")
+    queries = []
+    for entry in payload:
+        if not isinstance(entry, Mapping):
+            raise QueryFormatError('Invalid query format: "value" must be of type object', place="query")
+        if _compared(entry) is not None:
+            raise QueryFormatError("Data blending query can not be used with compareDateRange", place="query")
+        queries.append(_parse(entry, model, now, limits))
+    if len(queries) == 1:
+        return Request("regularQuery", tuple(queries))
+    granularities = {time.granularity for query in queries for time in query.time_dimensions}
+    if not all(any(time.granularity for time in query.time_dimensions) for query in queries):
+        raise QueryFormatError("Data blending query time dimensions must have granularity", place="query")
+    if len(granularities) > 1:
+        raise QueryFormatError("Data blending query granularities must match", place="query")
+    return Request("blendingQuery", tuple(queries))
+
+
+def _compared(payload: Mapping[str, Any]) -> tuple[int, Sequence[Any]] | None:
+    times = payload.get("timeDimensions")
+    if not isinstance(times, (list, tuple)):
+        return None
+    found = [
+        (index, time["compareDateRange"])
+        for index, time in enumerate(times)
+        if isinstance(time, Mapping) and time.get("compareDateRange") is not None
+    ]
+    if not found:
+        return None
+    if len(found) > 1:
+        raise QueryFormatError("compareDateRange can only exist for one timeDimension", place="timeDimensions")
+    index, ranges = found[0]
+    place = f"timeDimensions[{index}]"
+    if not isinstance(ranges, (list, tuple)) or not ranges:
+        raise _invalid(f'"{place}.compareDateRange" must be an array', place)
+    if "dateRange" in times[index]:
+        raise _invalid(f'"{place}" contains a conflict between optional exclusive peers [dateRange, compareDateRange]',
+                       place)  # fmt: skip
+    return index, ranges
+
+
+def _invalid(message: str, place: str) -> QueryFormatError:
+    return QueryFormatError(f"Invalid query format: {message}", place=place)
+
+
+# One query
+
+
+def _parse(payload: Mapping[str, Any], model: DataModel, now: datetime, limits: Limits) -> Query:
+    if not isinstance(payload, Mapping):
+        raise _invalid('"value" must be of type object', "query")
+    for key in payload:
+        if key not in _PROPERTIES:
+            raise _invalid(f'"{key}" is not allowed', str(key))
+    timezone = _timezone(payload)
+    zone = _zone(timezone)
+    measures = _names(payload, "measures", _MEMBER, _MEMBER_PATTERN)
+    named = _names(payload, "dimensions", _DIMENSION, _DIMENSION_PATTERN)
+    dimensions = tuple(name for name in named if name.count(".") == 1)
+    bucketed = tuple(_bucketed(name) for name in named if name.count(".") == 2)
+    query = Query(
+        measures=measures,
+        dimensions=dimensions,
+        time_dimensions=(*_time_dimensions(payload, zone, now), *bucketed),
+        segments=_names(payload, "segments", _MEMBER, _MEMBER_PATTERN),
+        filters=_filters(payload),
+        order=_order(payload),
+        limit=_limit(payload, limits),
+        offset=_count(payload, "offset") or 0,
+        timezone=timezone,
+        ungrouped=_flag(payload, "ungrouped"),
+        total=_flag(payload, "total"),
+        join_hints=_join_hints(payload),
+        response_format=_response_format(payload),
+    )
+    if not (query.measures or query.dimensions or any(time.granularity for time in query.time_dimensions)):
+        raise QueryFormatError(_EMPTY, place="query")
+    check_members(query, model)
+    return replace(query, payload=normalized(query, payload))
+
+
+def _bucketed(name: str) -> TimeDimension:
+    dimension, _, granularity = name.rpartition(".")
+    return TimeDimension(dimension, granularity)
+
+
+def _timezone(payload: Mapping[str, Any]) -> str:
+    timezone = payload.get("timezone")
+    if timezone is None:
+        return "UTC"
+    if not isinstance(timezone, str):
+        raise _invalid('"timezone" must be a string', "timezone")
+    if timezone not in _timezones():
+        raise _invalid(f'"timezone" must be a valid IANA time zone, got "{timezone}"', "timezone")
+    return timezone
+
+
+@lru_cache(maxsize=1)
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@lru_cache(maxsize=1024)
+def _zone(timezone: str) -> ZoneInfo:
+    return ZoneInfo(timezone)
+
+
+def _names(payload: Mapping[str, Any], key: str, pattern: re.Pattern[str], shown: str) -> tuple[str, ...]:
+    values = payload.get(key)
+    if values is None:
+        return ()
+    if not isinstance(values, (list, tuple)):
+        raise _invalid(f'"{key}" must be an array', key)
+    for index, value in enumerate(values):
+        if not isinstance(value, str):
+            raise _invalid(f'"{key}[{index}]" must be a string', f"{key}[{index}]")
+        if pattern.fullmatch(value) is None:
+            message = f'"{key}[{index}]" with value "{value}" fails to match the required pattern: {shown}'
+            raise _invalid(message, f"{key}[{index}]")
+    return tuple(dict.fromkeys(values))
+
+
+def _time_dimensions(payload: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> tuple[TimeDimension, ...]:
+    values = payload.get("timeDimensions")
+    if values is None:
+        return ()
+    if not isinstance(values, (list, tuple)):
+        raise _invalid('"timeDimensions" must be an array', "timeDimensions")
+    return tuple(_time_dimension(value, f"timeDimensions[{index}]", zone, now) for index, value in enumerate(values))
+
+
+def _time_dimension(value: Any, place: str, zone: ZoneInfo, now: datetime) -> TimeDimension:
+    if not isinstance(value, Mapping):
+        raise _invalid(f'"{place}" must be of type object', place)
+    for key in value:
+        if key not in ("dimension", "granularity", "dateRange"):
+            raise _invalid(f'"{place}.{key}" is not allowed', place)
+    name = value.get("dimension")
+    if not isinstance(name, str):
+        raise _invalid(f'"{place}.dimension" is required', place)
+    if _MEMBER.fullmatch(name) is None:
+        message = f'"{place}.dimension" with value "{name}" fails to match the required pattern: {_MEMBER_PATTERN}'
+        raise _invalid(message, place)
+    granularity = value.get("granularity")
+    if granularity is not None and not (isinstance(granularity, str) and granularity):
+        raise _invalid(f'"{place}.granularity" must be a string', place)
+    return TimeDimension(name, granularity, _date_range(value.get("dateRange"), place, zone, now))
+
+
+def _date_range(value: Any, place: str, zone: ZoneInfo, now: datetime) -> DateRange | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return parse_range(value, zone, now)
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise _invalid(f'"{place}.dateRange" must be one of [array, string]', place)
+    if not 1 <= len(value) <= 2:
+        raise _invalid(f'"{place}.dateRange" must contain one or two items', place)
+    return parse_range(value, zone, now)
+
+
+# Filters
+
+
+def _filters(payload: Mapping[str, Any]) -> tuple[Filter, ...]:
+    values = payload.get("filters")
+    if values is None:
+        return ()
+    if not isinstance(values, (list, tuple)):
+        raise _invalid('"filters" must be an array', "filters")
+    return tuple(_filter(value, f"filters[{index}]", 0) for index, value in enumerate(values))
+
+
+def _filter(value: Any, place: str, depth: int) -> Filter:
+    if not isinstance(value, Mapping) or depth > _DEEPEST:
+        raise _invalid(f'"{place}" does not match any of the allowed types', place)
+    connectors: tuple[Literal["and", "or"], ...] = ("and", "or")
+    for connector in connectors:
+        if connector in value:
+            children = value[connector]
+            if len(value) != 1 or not isinstance(children, (list, tuple)):
+                raise _invalid(f'"{place}" does not match any of the allowed types', place)
+            nested = (_filter(child, f"{place}.{connector}[{i}]", depth + 1) for i, child in enumerate(children))
+            return Group(connector, tuple(nested))
+    return _condition(value, place)
+
+
+def _condition(value: Mapping[str, Any], place: str) -> Condition:
+    name = value.get("member", value.get("dimension"))
+    operator = value.get("operator")
+    known = all(key in ("member", "dimension", "operator", "values") for key in value)
+    if not known or not isinstance(name, str) or _MEMBER.fullmatch(name) is None or operator not in OPERATORS:
+        raise _invalid(f'"{place}" does not match any of the allowed types', place)
+    values = value.get("values")
+    if values is not None and not isinstance(values, (list, tuple)):
+        raise _invalid(f'"{place}" does not match any of the allowed types', place)
+    if not values and operator not in _WITHOUT_VALUES:
+        shown = json.dumps(dict(value), separators=(",", ":"), ensure_ascii=False)
+        raise QueryFormatError(f"Values required for filter: {shown}", place=place, advice="give at least one value")
+    return Condition(name, str(operator), tuple(_value(item, place) for item in values or ()))
+
+
+def _value(value: Any, place: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    raise _invalid(f'"{place}" does not match any of the allowed types', place)
+
+
+# The rest of a query
+
+
+def _order(payload: Mapping[str, Any]) -> tuple[Order, ...] | None:
+    order = payload.get("order")
+    if order is None:
+        return None
+    pairs: list[Any] = list(order.items()) if isinstance(order, Mapping) else order
+    if not isinstance(pairs, (list, tuple)):
+        raise _invalid('"order" must be one of [object, array]', "order")
+    found = []
+    for index, pair in enumerate(pairs):
+        place = f"order[{index}]"
+        if isinstance(pair, Mapping) and set(pair) == {"id", "desc"}:
+            pair = (pair["id"], "desc" if pair["desc"] else "asc")
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise _invalid(f'"{place}" must be an array of a member and asc or desc', place)
+        if _DIMENSION.fullmatch(pair[0]) is None:
+            raise _invalid(f'"order.{pair[0]}" is not allowed', place)
+        if pair[1] not in ("asc", "desc", "none"):
+            raise _invalid(f'"order.{pair[0]}" must be one of [asc, desc]', place)
+        if pair[1] != "none":
+            found.append(Order(pair[0], pair[1] == "desc"))
+    if isinstance(order, Mapping) and not order:
+        return None
+    return tuple(found)
+
+
+def _limit(payload: Mapping[str, Any], limits: Limits) -> int | None:
+    limit = _count(payload, "limit")
+    if limit is None:
+        return limits.default
+    if limits.highest is not None and limit > limits.highest:
+        advice = f"ask for at most {limits.highest} rows, and page with offset"
+        raise LimitExceededError("The query limit has been exceeded.", place="limit", advice=advice)
+    return limit
+
+
+def _count(payload: Mapping[str, Any], key: str) -> int | None:
+    value = payload.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _invalid(f'"{key}" must be a number', key)
+    if value != value or int(min(max(value, -1), 2**62)) != value:
+        raise _invalid(f'"{key}" must be an integer', key) if value >= 0 else _negative(key)
+    if value < 0:
+        raise _negative(key)
+    return int(value)
+
+
+def _negative(key: str) -> QueryFormatError:
+    return _invalid(f'"{key}" must be greater than or equal to 0', key)
+
+
+def _flag(payload: Mapping[str, Any], key: str) -> bool:
+    value = payload.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise _invalid(f'"{key}" must be a boolean', key)
+    return bool(value)
+
+
+def _response_format(payload: Mapping[str, Any]) -> Any:
+    value = payload.get("responseFormat")
+    if value is None:
+        return "default"
+    if value not in _FORMATS:
+        raise _invalid(f'"responseFormat" must be one of [{", ".join(_FORMATS)}]', "responseFormat")
+    return value
+
+
+def _join_hints(payload: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    hints = payload.get("joinHints")
+    if hints is None:
+        return ()
+    good = isinstance(hints, (list, tuple)) and all(
+        isinstance(hint, (list, tuple)) and hint and all(isinstance(cube, str) for cube in hint) for hint in hints
+    )
+    if not good:
+        raise _invalid('"joinHints" must be an array of arrays of cube names', "joinHints")
+    return tuple(tuple(hint) for hint in hints)
+
+
+# Names
+
+
+def check_members(query: Query, model: DataModel) -> None:
+    """Raise UnknownMemberError for the first name that the data model does not have, or not of that kind."""
+    for name in query.measures:
+        _find(model, name, "measures")
+    for name in query.dimensions:
+        _find(model, name, "dimensions")
+    for time in query.time_dimensions:
+        _find(model, time.dimension, "dimensions")
+        check_granularity(model, time.dimension, time.granularity)
+    for name in query.segments:
+        _find(model, name, "segments")
+    for entry in query.filters:
+        _check_filter(model, entry)
+    for hint in query.join_hints:
+        for cube in hint:
+            if cube not in model.cubes:
+                raise _unknown_cube(model, cube, cube)
+
+
+def _check_filter(model: DataModel, entry: Filter) -> None:
+    if isinstance(entry, Group):
+        for child in entry.children:
+            _check_filter(model, child)
+    elif isinstance(entry, Condition):
+        _find(model, entry.member, "measures", "dimensions")
+    else:
+        for name in entry.members:
+            _find(model, name, "measures", "dimensions")
+
+
+def _find(model: DataModel, name: str, *kinds: str) -> None:
+    cube_name, _, member = name.partition(".")
+    cube = model.cubes.get(cube_name)
+    if cube is None:
+        raise _unknown_cube(model, cube_name, name)
+    if not any(member in getattr(cube, kind) for kind in kinds):
+        other = cube.member(member)
+        advice = f"{name} exists, but it is not among the {' or '.join(kinds)}" if other else _near(member, cube)
+        raise UnknownMemberError(f"'{member}' not found for path '{name}'", place=name, advice=advice)
+
+
+def _near(member: str, cube: Any) -> str:
+    near = get_close_matches(member, [*cube.measures, *cube.dimensions, *cube.segments], n=3)
+    return f"did you mean {' or '.join(near)}?" if near else f"look at the members of {cube.name} in /meta"
+
+
+def _unknown_cube(model: DataModel, cube: str, path: str) -> UnknownMemberError:
+    advice = "look at /meta for the cubes and views there are"
+    if cube in model.broken:
+        advice = f"{cube} is broken: {model.broken[cube][0] if model.broken[cube] else 'see the data model'}"
+    return UnknownMemberError(f"Cube '{cube}' not found for path '{path}'", place=path, advice=advice)
+
+
+def check_granularity(model: DataModel, name: str, granularity: str | None) -> None:
+    """Raise UnknownMemberError unless the time dimension has this granularity."""
+    if granularity is None or granularity in GRANULARITIES:
+        return
+    member = model.member(name)
+    custom = getattr(member, "granularities", ())
+    if not any(entry.name == granularity for entry in custom):
+        known = ", ".join([*GRANULARITIES, *(entry.name for entry in custom)])
+        message = f'Granularity "{granularity}" does not exist in dimension {name}'
+        raise UnknownMemberError(message, place=name, advice=f"it has {known}", code="unknown_granularity")
+
+
+# The echo
+
+
+def normalized(query: Query, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The normalised query as Cube sends it back in `query`; `payload` says which optional keys were given."""
+    echo: dict[str, Any] = {}
+    if "measures" in payload:
+        echo["measures"] = list(query.measures)
+    echo["dimensions"] = list(query.dimensions)
+    echo["timeDimensions"] = [_echo_time(time) for time in query.time_dimensions]
+    if "segments" in payload:
+        echo["segments"] = list(query.segments)
+    echo["limit"] = query.limit
+    for key in ("offset", "total", "ungrouped"):
+        if key in payload:
+            echo[key] = payload[key]
+    echo["timezone"] = query.timezone
+    if "responseFormat" in payload:
+        echo["responseFormat"] = query.response_format
+    if query.join_hints:
+        echo["joinHints"] = [list(hint) for hint in query.join_hints]
+    echo["filters"] = [echo_filter(entry) for entry in query.filters]
+    echo["rowLimit"] = query.limit
+    if query.order is not None:
+        echo["order"] = [{"id": entry.member, "desc": entry.descending} for entry in query.order]
+    return echo
+
+
+def _echo_time(time: TimeDimension) -> dict[str, Any]:
+    echo: dict[str, Any] = {"dimension": time.dimension}
+    if time.date_range is not None:
+        echo["dateRange"] = time.date_range.texts()
+    if time.granularity is not None:
+        echo["granularity"] = time.granularity
+    return echo
+
+
+def echo_filter(entry: Filter) -> dict[str, Any]:
+    """A filter as Cube echoes it."""
+    if isinstance(entry, Group):
+        return {entry.connector: [echo_filter(child) for child in entry.children]}
+    if isinstance(entry, Condition):
+        echo: dict[str, Any] = {"member": entry.member, "operator": entry.operator}
+        return {**echo, "values": list(entry.values)} if entry.values else echo
+    return {"sql": entry.text}
