@@ -1,0 +1,53 @@
+"""Reads newline-delimited JSON: a record per line, of which nested values stay JSON text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from ingestion import sql
+from ingestion.errors import UnreadableInput
+from ingestion.reading.incoming import FAULT, FAULTY_TEXT, LINES, Incoming, column_names
+from ingestion.reading.records import LONGEST_RECORD
+
+_NO_DELIMITER = "\x01"
+"""A sign that JSON may not contain, so that every line is read as one field."""
+_OBJECT = "json_valid(line) AND json_type(line) = 'OBJECT'"
+
+
+def read_json_lines(
+    path: Path, name: str, compression: str | None, connection: duckdb.DuckDBPyConnection
+) -> Iterator[Incoming]:
+    """The members of each line's object as text columns. Raises UnreadableInput when no line is an object."""
+    lines = (
+        f"read_csv({sql.text(path)}, auto_detect = false, columns = {{'line': 'VARCHAR'}}, header = false, quote = '', "
+        f"escape = '', delim = {sql.text(_NO_DELIMITER)}, compression = {sql.text(compression or 'none')}, "
+        f"max_line_size = {LONGEST_RECORD})"
+    )
+    try:
+        rows = connection.execute(
+            f"SELECT DISTINCT unnest(json_keys(line)) AS key FROM {lines} WHERE {_OBJECT} ORDER BY key"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise UnreadableInput(f"{name}: not lines of JSON: {error}") from error
+    if not rows:
+        raise UnreadableInput(f"{name}: no line of it is a JSON object")
+    keys = [str(row[0]) for row in rows]
+    columns = column_names(keys, name)
+    values = ", ".join(
+        f"CASE WHEN {_OBJECT} THEN nullif(line ->> {sql.text(_path(key))}, '') END AS {sql.name(column)}"
+        for key, column in zip(keys, columns, strict=True)
+    )
+    yield Incoming(
+        f"SELECT {values}, 1::BIGINT AS {LINES}, "
+        f"CASE WHEN NOT ({_OBJECT}) THEN 'not a JSON object' END AS {FAULT}, "
+        f"CASE WHEN NOT ({_OBJECT}) THEN line END AS {FAULTY_TEXT} FROM {lines} WHERE line IS NOT NULL",
+        columns,
+        header_lines=0,
+    )
+
+
+def _path(key: str) -> str:
+    return '$."' + key.replace('"', '\\"') + '"'

@@ -1,0 +1,75 @@
+"""Snowplow: the fields of an enriched event, which come as TSV without a header, and its self-describing contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ingestion import sql
+from ingestion.reading.delimited import attempt_by_engine, attempt_by_record
+from ingestion.reading.incoming import FAULT, FAULTY_TEXT, LINES, Incoming
+from ingestion.reading.records import Dialect
+
+_FIELDS = """
+    app_id platform etl_tstamp collector_tstamp dvce_created_tstamp event event_id txn_id name_tracker v_tracker
+    v_collector v_etl user_id user_ipaddress user_fingerprint domain_userid domain_sessionidx network_userid geo_country
+    geo_region geo_city geo_zipcode geo_latitude geo_longitude geo_region_name ip_isp ip_organization ip_domain
+    ip_netspeed page_url page_title page_referrer page_urlscheme page_urlhost page_urlport page_urlpath page_urlquery
+    page_urlfragment refr_urlscheme refr_urlhost refr_urlport refr_urlpath refr_urlquery refr_urlfragment refr_medium
+    refr_source refr_term mkt_medium mkt_source mkt_term mkt_content mkt_campaign contexts se_category se_action
+    se_label se_property se_value unstruct_event tr_orderid tr_affiliation tr_total tr_tax tr_shipping tr_city tr_state
+    tr_country ti_orderid ti_sku ti_name ti_category ti_price ti_quantity pp_xoffset_min pp_xoffset_max pp_yoffset_min
+    pp_yoffset_max useragent br_name br_family br_version br_type br_renderengine br_lang br_features_pdf
+    br_features_flash br_features_java br_features_director br_features_quicktime br_features_realplayer
+    br_features_windowsmedia br_features_gears br_features_silverlight br_cookies br_colordepth br_viewwidth
+    br_viewheight os_name os_family os_manufacturer os_timezone dvce_type dvce_ismobile dvce_screenwidth
+    dvce_screenheight doc_charset doc_width doc_height tr_currency tr_total_base tr_tax_base tr_shipping_base
+    ti_currency ti_price_base base_currency geo_timezone mkt_clickid mkt_network etl_tags dvce_sent_tstamp
+    refr_domain_userid refr_dvce_tstamp derived_contexts domain_sessionid derived_tstamp event_vendor event_name
+    event_format event_version event_fingerprint true_tstamp
+"""
+FIELDS = tuple(_FIELDS.split())
+"""The 131 fields of the canonical event model, in the order of the enriched TSV."""
+
+_TSV = Dialect("\t", None)
+_IS_JSON = "json_valid(contexts) AND json_type(contexts, '$.data') = 'ARRAY'"
+
+
+def read_enriched(path: Path, compression: str | None, spool: Path) -> Iterator[Incoming]:
+    """Enriched TSV: tabs, no quotes, no header."""
+    yield attempt_by_engine(path, FIELDS, compression, _TSV, 0)
+    yield attempt_by_record(path, FIELDS, compression, _TSV, 0, spool)
+
+
+def with_contexts(incoming: Incoming, contexts: Mapping[str, str]) -> Incoming:
+    """Add, for each context named, the data of the first such context as JSON text, and its schema version.
+
+    Columns that the input has already (Parquet exports of a warehouse) stay as they are. Contexts that are not JSON
+    make the row faulty.
+    """
+    missing = {column: schema for column, schema in contexts.items() if column not in incoming.columns}
+    if not missing or "contexts" not in incoming.columns:
+        return incoming
+    picked = ", ".join(f"{_first(schema)} AS {sql.name('found_' + column)}" for column, schema in missing.items())
+    values = ", ".join(
+        f"{sql.name('found_' + column)} -> '$.data' AS {sql.name(column)}, "
+        f"regexp_extract({sql.name('found_' + column)} ->> '$.schema', '[0-9]+-[0-9]+-[0-9]+$') "
+        f"AS {sql.name(column + '_version')}"
+        for column in missing
+    )
+    broken = f"contexts IS NOT NULL AND NOT ({_IS_JSON})"
+    columns = (*incoming.columns, *(name for column in missing for name in (column, f"{column}_version")))
+    select = (
+        f"SELECT {sql.names(incoming.columns)}, {values}, {LINES}, "
+        f"coalesce({FAULT}, CASE WHEN {broken} THEN 'contexts are not self-describing JSON' END) AS {FAULT}, "
+        f"coalesce({FAULTY_TEXT}, CASE WHEN {broken} THEN contexts END) AS {FAULTY_TEXT} "
+        f"FROM (SELECT *, {picked} FROM ({incoming.sql}))"
+    )
+    return replace(incoming, sql=select, columns=columns)
+
+
+def _first(schema: str) -> str:
+    """The first context of a schema, whatever its version."""
+    listed = f"CASE WHEN {_IS_JSON} THEN CAST(json_extract(contexts, '$.data') AS JSON[]) END"
+    return f"list_filter({listed}, lambda one: starts_with(one ->> '$.schema', {sql.text(f'iglu:{schema}/')}))[1]"
