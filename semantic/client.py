@@ -1,10 +1,10 @@
 """The semantic layer from Python: a query is a lazy Ibis table, to compute with or to take as a data frame.
 
-    from headrace import connect
+from headrace import connect
 
-    with connect() as m:
-        rates = m.query(measures=["consent.consent_rate"], dimensions=["consent.industry"])
-        rates.filter(rates.consent_rate < 0.5).to_polars()
+with connect() as m:
+    rates = m.query(measures=["consent.consent_rate"], dimensions=["consent.industry"])
+    rates.filter(rates.consent_rate < 0.5).to_polars()
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, TypedDict
@@ -94,11 +93,11 @@ class Client:
             timezone=timezone,
             ungrouped=ungrouped or None,
         )
-        return self._table(self._compile(asked, unlimited=limit is None))
+        return self._table(self._compile(asked, default_limit=None, max_limit=None))
 
     def rest(self, payload: Mapping[str, Any]) -> ir.Table:
         """The rows of one of Cube's REST queries, given as its JSON object; the REST API's limits apply."""
-        return self._table(self._compile(payload, unlimited=False))
+        return self._table(self._compile(payload))
 
     def load(self, payload: Mapping[str, Any]) -> list[dict[str, Value]]:
         """The rows of a REST query exactly as the REST API answers it: numbers and times are texts."""
@@ -107,7 +106,7 @@ class Client:
 
     def sql(self, payload: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
         """The SQL of a REST query and the values bound to its `$1`, `$2`, ..."""
-        compiled = self._compile(payload, unlimited=False)
+        compiled = self._compile(payload)
         return compiled.sql, compiled.parameters
 
     def meta(self) -> tuple[Cube, ...]:
@@ -132,17 +131,16 @@ class Client:
     ) -> None:
         self.close()
 
-    def _parse(self, payload: Mapping[str, Any]) -> Query:
-        request = self._engine.parse(dict(payload))
+    def _parse(self, payload: Mapping[str, Any], **limits: int | None) -> Query:
+        request = self._engine.parse(dict(payload), **limits)
         if len(request.queries) != 1:
             raise QueryFormatError(
                 "compareDateRange gives several results: ask one query for each range", place="timeDimensions"
             )
         return request.queries[0]
 
-    def _compile(self, payload: Mapping[str, Any], *, unlimited: bool) -> CompiledQuery:
-        query = self._parse(payload)
-        return self._engine.compile(replace(query, limit=None) if unlimited else query, self._security_context)
+    def _compile(self, payload: Mapping[str, Any], **limits: int | None) -> CompiledQuery:
+        return self._engine.compile(self._parse(payload, **limits), self._security_context)
 
     def _table(self, compiled: CompiledQuery) -> ir.Table:
         table = self.backend.sql(with_literals(compiled), dialect="duckdb")
@@ -153,7 +151,7 @@ def with_literals(compiled: CompiledQuery) -> str:
     """The SQL with its values in place of `$1`, `$2`, ...: each becomes a literal of the tree, quoted by sqlglot."""
     values = [exp.convert(value) for value in compiled.parameters]
 
-    def bind(node: exp.Expression) -> exp.Expression:
+    def bind(node: exp.Expr) -> exp.Expr:
         return values[int(node.name) - 1].copy() if isinstance(node, exp.Parameter) else node
 
     return sqlglot.parse_one(compiled.sql, read="duckdb").transform(bind).sql("duckdb")

@@ -16,7 +16,7 @@ from headrace.warehouse import PRODUCTION, resolve_tables
 from semantic.compiler import CompiledQuery, Compiler, TableResolver, compile_count
 from semantic.datamodel.types import DataModel
 from semantic.errors import EngineError, QueryFormatError
-from semantic.query.parse import Request, parse_request
+from semantic.query.parse import DEFAULT_LIMIT, MAX_LIMIT, Request, parse_request
 from semantic.query.types import Query
 from semantic.results import Rows, to_rows
 
@@ -101,11 +101,13 @@ class Engine:
         self._compiler: Compiler | None = None
         self._compiled_places: Mapping[str, str] = {}
 
-    def parse(self, payload: object) -> Request:
+    def parse(
+        self, payload: object, *, default_limit: int | None = DEFAULT_LIMIT, max_limit: int | None = MAX_LIMIT
+    ) -> Request:
         """REST's `query` (an object, or a list of them) as queries. Raises QueryError."""
         if not isinstance(payload, (Mapping, list)):
             raise QueryFormatError('Invalid query format: "value" must be of type object')
-        return parse_request(payload, self.model, now=self._clock())
+        return parse_request(payload, self.model, now=self._clock(), default_limit=default_limit, max_limit=max_limit)
 
     def compile(self, query: Query, security_context: SecurityContext | None = None) -> CompiledQuery:
         """The SQL for DuckDB. Raises QueryError; WarehouseError for an environment that is not there."""

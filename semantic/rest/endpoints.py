@@ -19,7 +19,7 @@ from semantic.rest.errors import BadRequest, ServerFailure
 from semantic.rest.members import Json
 from semantic.rest.meta import describe_model
 from semantic.rest.payload import Parameters, read_parameters
-from semantic.rest.requests import QuerySet, classify
+from semantic.rest.requests import QuerySet
 from semantic.rest.running import RunningQueries
 from semantic.rest.shape import DATA_SOURCE, describe_results
 from semantic.rest.transformed import member_names, transformed_query
@@ -123,7 +123,7 @@ class RestApi:
             return False
 
     def _queries(self, parameters: Parameters) -> QuerySet:
-        return classify(self.engine.parse(parameters.query()))
+        return QuerySet.of(self.engine.parse(parameters.query()))
 
     async def _answer(self, query: Query, context: SecurityContext, asked_as: str) -> Result:
         def work(cancellation: Cancellation) -> Result:

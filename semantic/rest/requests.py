@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from semantic.query.parse import Request
+from semantic.query.parse import QueryType, Request
 from semantic.query.types import Query
-from semantic.rest.errors import BadRequest
-
-QueryType = Literal["regularQuery", "compareDateRangeQuery", "blendingQuery"]
 
 COMPARE_KEY = "compareDateRange"
 BLENDING_TIME = "time"
@@ -25,6 +21,10 @@ class QuerySet:
 
     type: QueryType
     queries: tuple[Query, ...]
+
+    @classmethod
+    def of(cls, request: Request) -> QuerySet:
+        return cls(request.query_type, request.queries)
 
     @property
     def pivot_query(self) -> Json:
@@ -61,21 +61,6 @@ class QuerySet:
         if self.type == "blendingQuery":
             return self._blended() | {"queryType": self.type}
         return self.normalized()[0]
-
-
-def classify(request: Request) -> QuerySet:
-    """The queries of a parsed request. Raises BadRequest where blended queries do not share one granularity."""
-    if request.query_type == "blendingQuery":
-        _check_blending(request.queries)
-    return QuerySet(request.query_type, request.queries)
-
-
-def _check_blending(queries: Sequence[Query]) -> None:
-    granularities = _granularities(queries)
-    if len(granularities) > 1:
-        raise BadRequest("Data blending query granularities must match")
-    if not granularities:
-        raise BadRequest("Data blending without granularity is not supported")
 
 
 def _granularities(queries: Iterable[Query]) -> list[str]:

@@ -7,9 +7,10 @@ from datetime import UTC
 
 from semantic.datamodel.types import DataModel
 from semantic.engine import Result
+from semantic.query.parse import QueryType
 from semantic.query.types import Query, TimeDimension
 from semantic.rest.members import Json, annotate_member, annotate_time_dimensions
-from semantic.rest.requests import BLENDING_TIME, COMPARE_KEY, QuerySet, QueryType
+from semantic.rest.requests import BLENDING_TIME, COMPARE_KEY, QuerySet
 from semantic.results import Rows
 
 _FINEST_FIRST = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
