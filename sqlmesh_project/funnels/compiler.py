@@ -102,8 +102,8 @@ def _journeys(funnel: Funnel) -> Iterator[Part]:
         )
     yield (
         "marked",
-        f"SELECT {_entity(funnel)} AS entity_key, events.event_key, events.event_id, events.user_key, events.occurred_at,"
-        f" {attributes}, {', '.join(columns)} FROM events{sessions}",
+        f"SELECT {_entity(funnel)} AS entity_key, events.event_key, events.event_id, events.user_key,"
+        f" events.occurred_at, {attributes}, {', '.join(columns)} FROM events{sessions}",
     )
     scope = " OR ".join(marks)
     if funnel.order == "strict":
@@ -121,10 +121,11 @@ def _disjoint(marks: dict[str, str]) -> dict[str, str]:
     return result
 
 
-def _positioned(funnel: Funnel) -> Iterator[Part]:
+def _positioned(_: Funnel) -> Iterator[Part]:
     yield (
         "positioned",
-        "SELECT *, ROW_NUMBER() OVER (PARTITION BY entity_key ORDER BY occurred_at, event_id) AS position FROM journeys",
+        "SELECT *, ROW_NUMBER() OVER (PARTITION BY entity_key ORDER BY occurred_at, event_id) AS position"
+        " FROM journeys",
     )
 
 
@@ -137,7 +138,7 @@ def _linked(funnel: Funnel) -> Iterator[Part]:
                 f"MIN(CASE WHEN is_exclusion_{number} THEN {column} END) OVER later AS exclusion_{number}_{name}"
             )
     if funnel.count == "totals":
-        columns += _resumptions(funnel)
+        columns += _resumptions()
     held = _held(funnel)
     windows = [
         f"later AS (PARTITION BY {held} ORDER BY position ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)",
@@ -163,7 +164,7 @@ def _next_step(funnel: Funnel, number: int) -> str:
     return f"MIN(CASE WHEN is_step_{number} THEN position END) OVER {window} AS next_{number}"
 
 
-def _resumptions(funnel: Funnel) -> list[str]:
+def _resumptions() -> list[str]:
     """Where the next attempt begins: after the conversion, or once the window has passed."""
     entry = "MIN(CASE WHEN is_step_1 THEN position END)"
     return [f"{entry} OVER entity AS next_entry", f"{entry} OVER expiry AS entry_after_window"]
@@ -249,7 +250,7 @@ def _kept(funnel: Funnel) -> Iterator[Part]:
     if broken:
         query += f" WHERE NOT ({' OR '.join(broken)})"
     if funnel.entry == "any" and funnel.count != "totals":
-        query += f" QUALIFY ROW_NUMBER() OVER (PARTITION BY entity_key ORDER BY reached_count DESC, position) = 1"
+        query += " QUALIFY ROW_NUMBER() OVER (PARTITION BY entity_key ORDER BY reached_count DESC, position) = 1"
     yield "attempted", query
     if funnel.count == "totals":
         yield from _successive(funnel)

@@ -55,7 +55,7 @@ def load_funnels(folder: Path = FOLDER) -> tuple[Funnel, ...]:
 
 
 def load_funnel(path: Path) -> Funnel:
-    """The funnel that a file declares. Raises DeclarationError, each mistake as `file:line: what is wrong, what to do`."""
+    """The funnel that a file declares. Raises DeclarationError, each mistake as `file:line: what to mend`."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:

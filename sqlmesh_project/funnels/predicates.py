@@ -20,7 +20,7 @@ def member_sql(name: str) -> str:
 
 
 def _condition(condition: Condition) -> exp.Expression:
-    values = [_literal(value, condition.name) for value in condition.values]
+    values = [_literal(value) for value in condition.values]
     member = _member(condition.name)
     equal = exp.EQ(this=member, expression=values[0]) if len(values) == 1 else exp.In(this=member, expressions=values)
     known = exp.Coalesce(this=equal, expressions=[exp.false()])
@@ -34,7 +34,7 @@ def _member(name: str) -> exp.Expression:
     return exp.func("JSON_VALUE", exp.column("properties"), path, dialect=DIALECT)
 
 
-def _literal(value: Value, name: str) -> exp.Expression:
+def _literal(value: Value) -> exp.Expression:
     """Columns that predicates name are text, and JSON_VALUE gives text: so are the values they compare to."""
     if isinstance(value, bool):
         return exp.Literal.string(str(value).lower())

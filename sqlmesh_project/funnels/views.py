@@ -96,7 +96,7 @@ def _shared(funnel: Funnel) -> dict[str, str]:
 
 
 def _select(funnel: Funnel, columns: dict[str, str], order: dict[str, tuple[str, str]]) -> str:
-    listed = ", ".join(f"{columns[name]} AS {name}" for name in order)
+    listed = ", ".join(f"CAST({columns[name]} AS {type_}) AS {name}" for name, (type_, _) in order.items())
     return (
         f"SELECT {listed} FROM core.funnel_paths__{funnel.name} AS paths LEFT JOIN {WATERMARKS} AS watermarks"
         f" ON watermarks.record_source = {_text(funnel.source)}"

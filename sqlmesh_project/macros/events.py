@@ -8,7 +8,7 @@ from sqlmesh.core.macros import MacroEvaluator
 
 
 @macro()
-def first_loaded(evaluator: MacroEvaluator, *keys: exp.Expression) -> exp.Expression:
+def first_loaded(_: MacroEvaluator, *keys: exp.Expression) -> exp.Expression:
     """QUALIFY condition that keeps, of the raw rows with equal keys, the one loaded first."""
     return exp.EQ(
         this=exp.Window(
@@ -23,7 +23,7 @@ def first_loaded(evaluator: MacroEvaluator, *keys: exp.Expression) -> exp.Expres
 
 
 @macro()
-def seconds_between(evaluator: MacroEvaluator, earlier: exp.Expression, later: exp.Expression) -> exp.Expression:
+def seconds_between(_: MacroEvaluator, earlier: exp.Expression, later: exp.Expression) -> exp.Expression:
     """Elapsed seconds, with fractions. Coarser units of TIMESTAMP_DIFF would count boundaries on one of the engines."""
     elapsed = exp.TimestampDiff(this=later.copy(), expression=earlier.copy(), unit=exp.var("MICROSECOND"))
     return exp.Div(this=elapsed, expression=exp.Literal.number(1000000), typed=False, safe=False)
@@ -52,7 +52,7 @@ def _bound(
 
 
 @macro()
-def clean_code(evaluator: MacroEvaluator, code: exp.Expression) -> exp.Expression:
+def clean_code(_: MacroEvaluator, code: exp.Expression) -> exp.Expression:
     """An ISO code without the quotes that some exports put inside it, in capitals; NULL when nothing is left."""
     trimmed = exp.Trim(this=code.copy(), expression=exp.Literal.string('" '))
     return exp.Upper(this=exp.Nullif(this=trimmed, expression=exp.Literal.string("")))

@@ -1,4 +1,4 @@
-"""`core.sources`: the declarations of ingestion/sources as rows, so that models can join what a source says of itself."""
+"""`core.sources`: the declarations of ingestion/sources as rows, so that models can join what a source says."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SOURCES = declared_sources()
         "count_is": "Whether its counts are as observed, or extrapolated from the sample already.",
     },
 )
-def sources(evaluator: MacroEvaluator) -> exp.Expression:
+def sources(_: MacroEvaluator) -> exp.Expression:
     names = ("record_source", "source_description", "count_is")
     rows = [
         exp.select(*(exp.Literal.string(value).as_(name) for name, value in zip(names, row, strict=True)))

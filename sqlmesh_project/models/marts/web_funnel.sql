@@ -59,7 +59,7 @@ SELECT
   users.sex, /* female, male. */
   steps.step_number, /* Number of the step, from 1. */
   steps.step_name, /* Page of the step. */
-  CASE WHEN page_views.user_key IS NULL THEN 0 ELSE 1 END AS visited_count, /* 1 if the page was seen in whatever order, else 0: the independent count of the step. */
+  CAST(NOT page_views.user_key IS NULL AS INT64) AS visited_count, /* 1 if the page was seen in whatever order, else 0: the independent count of the step. */
   COALESCE(funnel_steps.reached_count, 0) AS reached_count, /* 1 if the page and all pages before it were seen, else 0: the nested count of the step. */
   COALESCE(funnel_steps.next_reached_count, 0) AS next_reached_count, /* 1 if the next page was reached too, else 0. */
   COALESCE(page_views.view_count, 0) AS view_count, /* Estimated number of views of the page. */

@@ -1,0 +1,108 @@
+"""The house's rules for models, each a small class; `sqlmesh lint` and every plan apply them."""
+
+from __future__ import annotations
+
+import re
+
+from sqlmesh.core.linter.rule import Rule, RuleViolation
+from sqlmesh.core.model import ExternalModel, Model, SqlModel
+
+LAYERS = ("raw", "staging", "core", "marts")
+
+
+def layer_of(name: str) -> str:
+    """The schema part of a model's name, quoted or not."""
+    return name.replace('"', "").replace("`", "").split(".")[-2]
+
+
+class GrainIsDeclared(Rule):
+    """A model declares its grain: what one row is."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        if isinstance(model, ExternalModel) or model.grains:
+            return None
+        return self.violation(f"{model.name} declares no grain: name the columns that tell its rows apart")
+
+
+class DescriptionOpensWithTheGrain(Rule):
+    """A model's description opens with its grain: "One row per ..."."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        if (model.description or "").startswith("One row per "):
+            return None
+        return self.violation(f'the description of {model.name} must open with "One row per ..."')
+
+
+class ColumnsHaveComments(Rule):
+    """Every column of the last select has a comment; they become the comments of the table's columns."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        if isinstance(model, ExternalModel):
+            return None
+        bare = [name for name in model.columns_to_types or {} if not model.column_descriptions.get(name)]
+        if not bare:
+            return None
+        return self.violation(f"columns of {model.name} without a comment: {', '.join(bare)}")
+
+
+class FileIsNamedForTheModel(Rule):
+    """A model stands in models/<layer>/<name>; files of several models are named for what their names share."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        if isinstance(model, ExternalModel) or model._path is None:
+            return None
+        schema, table = model.name.replace('"', "").split(".")[-2:]
+        stem = table.split("__")[0] if model._path.suffix == ".py" else table
+        if model._path.stem == stem and model._path.parent.name == schema:
+            return None
+        return self.violation(f"{model.name} stands in {model._path.name}: move it to models/{schema}/{stem}")
+
+
+class LayersReadDownwards(Rule):
+    """A layer reads only itself and the layers below it: raw, staging, core, marts; staging reads raw alone."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        if isinstance(model, ExternalModel):
+            return None
+        own = LAYERS.index(layer_of(model.name))
+        upwards = sorted(name for name in model.depends_on if not self._may_read(own, layer_of(name)))
+        if not upwards:
+            return None
+        return self.violation(
+            f"{model.name} reads {', '.join(upwards)}: only the layers below {LAYERS[own]} may be read"
+        )
+
+    def _may_read(self, own: int, other: str) -> bool:
+        if other not in LAYERS:
+            return False
+        if LAYERS[own] == "staging":
+            return other == "raw"
+        return other != "raw" and LAYERS.index(other) <= own and (LAYERS[own] != "marts" or other != "staging")
+
+
+BANNED = (
+    (r"\bAPPROX_\w+\(", "approximate aggregates differ between engines: use exact ones, PERCENTILE_CONT for quantiles"),
+    (r"\bFARM_FINGERPRINT\(", "FARM_FINGERPRINT is missing on DuckDB: join the parts of the key as text"),
+    (
+        r"\bEXTRACT\(\s*(DAYOFWEEK|WEEK|ISOWEEK)\b",
+        "weeks and their days are counted differently: compute from DATE_DIFF",
+    ),
+    (r"_TRUNC\([^()]*,\s*(ISO)?WEEK\b", "weeks start on different days: subtract MOD(DATE_DIFF(...), 7) days"),
+    (r"\[(SAFE_)?OFFSET\(", "array offsets differ: use ORDINAL"),
+    (r"\bIGNORE NULLS\b", "IGNORE NULLS is lost within arrays: filter before aggregating"),
+    (r"\bFORMAT(_TIMESTAMP|_DATE)?\(", "formats differ: build texts with CAST and CONCAT"),
+    (r"\bAS NUMERIC\b(?!\()", "NUMERIC without its size loses digits on DuckDB: write NUMERIC(38, 9)"),
+)
+"""Patterns in the models' dialect, and what to write instead."""
+
+
+class SqlIsPortable(Rule):
+    """What DuckDB and BigQuery compute differently without an error stays out of models."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        if not isinstance(model, SqlModel):
+            return None
+        found = sorted(
+            {advice for text, advice in BANNED if re.search(text, model.query.sql("bigquery"), re.IGNORECASE)}
+        )
+        return self.violation(f"{model.name}: {'; '.join(found)}") if found else None
