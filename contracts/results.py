@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -100,20 +101,25 @@ def check_environment(
 
 def find_tables(backend: SQLBackend, environment: str = "prod") -> Tables:
     """Where the tables of each layer are: the environment's own schema first, else production's."""
-    existing = set(backend.list_databases())
     places: dict[tuple[str, str], tuple[str, str]] = {}
     for layer in LAYERS:
         for schema in (layer, f"{layer}__{environment.lower()}"):
-            if schema in existing:
-                places |= {(layer, table): (schema, table) for table in backend.list_tables(database=schema)}
+            places |= {(layer, table): (schema, table) for table in _tables_in(backend, schema)}
     return places
+
+
+def _tables_in(backend: SQLBackend, schema: str) -> list[str]:
+    """The tables of a schema, none where there is no such schema."""
+    with warnings.catch_warnings():
+        # Ibis 12 lists schemas by a call that DuckDB 1.5 deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return list(backend.list_tables(database=schema)) if schema in backend.list_databases() else []
 
 
 def write_results(backend: SQLBackend, report: Report) -> None:
     """Append a run to `contracts.results`, which is created when it is not there."""
-    if SCHEMA not in backend.list_databases():
-        backend.create_database(SCHEMA)
-    if TABLE not in backend.list_tables(database=SCHEMA):
+    if TABLE not in _tables_in(backend, SCHEMA):
+        backend.create_database(SCHEMA, force=True)
         backend.create_table(TABLE, schema=COLUMNS, database=SCHEMA)
     rows = [_row(report, place, result) for place, result in enumerate(report.results)]
     if rows:
