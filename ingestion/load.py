@@ -29,7 +29,7 @@ def ingest(
     """Load what is new at `path` (folder, file, SQLite database, PostgreSQL or fsspec URL) of a declared source.
 
     Each file is one batch: its rows, its quarantine and its row in the ledger are committed together, or not at all.
-    A file that fails is reported and stops only itself. Raises UnknownSource, InputMissing, LakeError and WarehouseBusy.
+    A file that fails is reported and stops only itself. Raises UnknownSource, InputMissing, LakeError, WarehouseBusy.
     """
     declaration = load_source(source)
     items = discover(declaration, path)

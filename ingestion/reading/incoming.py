@@ -27,7 +27,7 @@ class Incoming:
 
 
 def column_names(found: Iterable[str], file: str) -> tuple[str, ...]:
-    """The source's names in lower case, with underscores for what is no letter or digit. Raises SchemaDrift for twins."""
+    """The source's names in lower case, underscores for what is no letter or digit. Raises SchemaDrift for twins."""
     lowered = [re.sub(r"\W+", "_", one.strip().lower()).strip("_") or "column" for one in found]
     twins = sorted({one for one in lowered if lowered.count(one) > 1})
     if twins:
