@@ -1,5 +1,6 @@
 """A small, seeded, nasty data set: NULLs in keys and values, ties, duplicates, orphans, days of daylight saving."""
 
+# ruff: noqa: DTZ001 - the tables hold naive UTC times
 from __future__ import annotations
 
 import random

@@ -68,7 +68,8 @@ class Judge:
         self._process.wait(timeout=10)
 
     def _ask(self, op: str, **fields: object) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         number = next(self._ids)
         self._process.stdin.write(json.dumps({"id": number, "op": op, **fields}) + "\n")
         self._process.stdin.flush()

@@ -9,6 +9,7 @@
 process.env.CUBEJS_TESSERACT_SQL_PLANNER = "false";
 process.env.CUBEJS_TELEMETRY = "false";
 
+
 const native = require("@cubejs-backend/native");
 
 // YAML without Jinja asks the Rust library for an engine and then never calls it.
@@ -18,6 +19,16 @@ native.NativeInstance.prototype.newJinjaEngine = () => ({
     throw new Error("the judge renders no Jinja");
   },
 });
+
+// Cube starts a pool of threads for every model; on small models that is most of the time. Here one module does it.
+const workerpool = require("workerpool");
+const workers = {};
+workerpool.worker = (functions) => Object.assign(workers, functions);
+workerpool.pool = () => ({
+  exec: async (name, parameters) => workers[name](...parameters),
+  terminate: async () => undefined,
+});
+require("@cubejs-backend/schema-compiler/dist/src/compiler/transpilers/transpiler_worker.js");
 
 const { prepareCompiler } = require("@cubejs-backend/schema-compiler");
 const { BigqueryQuery } = require("@cubejs-backend/schema-compiler/dist/src/adapter/BigqueryQuery.js");

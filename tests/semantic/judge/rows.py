@@ -21,9 +21,7 @@ def connect(path: str = ":memory:") -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def run(
-    connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[object], keys: Mapping[str, str]
-) -> Rows:
+def run(connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[object], keys: Mapping[str, str]) -> Rows:
     """The rows by REST key; `keys` maps column aliases to them."""
     cursor = connection.execute(sql, list(params))
     names = [keys[column[0]] for column in cursor.description or ()]
