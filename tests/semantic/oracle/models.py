@@ -115,9 +115,7 @@ def _cube(tree: Tree, number: int) -> Cube:
         "words": Measure("count_distinct", column(name, "word")),
         "flagged": Measure("count", where=column(name, "flag")),
         "flagged_total": Measure("sum", column(name, "amount"), where=column(name, "flag")),
-        "share": Measure(
-            "number", of=_ratio(f"{name}.flagged", f"{name}.count"), needs=(f"{name}.flagged", f"{name}.count")
-        ),
+        "share": _share(f"{name}.flagged", f"{name}.count"),
     }
     for child in (n for n in tree.nodes if n.parent == number):
         dimensions[f"{child.name}_count"] = SubQuery(f"{child.name}.count")
