@@ -150,7 +150,7 @@ class RestApi:
         }
         if grouped:
             key = f"{grouped[0].dimension}.{grouped[0].granularity}"
-            described["timeDimensionAlias"] = next(one.alias for one in compiled.columns if one.key == key)
+            described["timeDimensionAlias"] = next((one.alias for one in compiled.columns if one.key == key), None)
             described["timeDimensionField"] = grouped[0].dimension
         return {"sql": described, "dataSource": DATA_SOURCE}
 
