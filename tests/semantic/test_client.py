@@ -44,7 +44,8 @@ CREATE TABLE shops (id INTEGER, name VARCHAR);
 INSERT INTO shops VALUES (1, 'North'), (2, 'O''Hara');
 CREATE TABLE sales (id INTEGER, shop_id INTEGER, name VARCHAR, price DOUBLE, sold_at TIMESTAMP);
 INSERT INTO sales VALUES
-    (1, 1, 'tea', 3.5, '2024-01-02 10:00:00'), (2, 1, 'cup', 8, '2024-01-20 10:00:00'), (3, 2, 'tea', 4, '2024-02-01 00:00:00');
+    (1, 1, 'tea', 3.5, '2024-01-02 10:00:00'), (2, 1, 'cup', 8, '2024-01-20 10:00:00'),
+    (3, 2, 'tea', 4, '2024-02-01 00:00:00');
 """
 
 
