@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.markup import escape
 
@@ -38,16 +40,14 @@ def _set_debug(value: bool) -> bool:
 
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and warnings only.")]
-Debug = Annotated[
-    bool, typer.Option("--debug", envvar="HEADRACE_DEBUG", help="Show tracebacks.", callback=_set_debug)
-]
+Debug = Annotated[bool, typer.Option("--debug", envvar="HEADRACE_DEBUG", help="Show tracebacks.", callback=_set_debug)]
 Environment = Annotated[str, typer.Option("--environment", "-e", help="SQLMesh environment.", metavar="NAME")]
 
 
 @app.command()
 def sample(
-    scale: Annotated[int, typer.Option(help="How much: 1 is a demo, 100 is tens of millions of events.", min=1)] = 1,
-    days: Annotated[int, typer.Option(help="Days of events.", min=1)] = 90,
+    scale: Annotated[float, typer.Option(help="How much: 1 is a demo, 100 is tens of millions of events.")] = 1,
+    days: Annotated[int, typer.Option(help="Days of events.", min=1)] = 120,
     late: Annotated[str, typer.Option(help="Share of rows that arrive days late, as 1% or 0.01.")] = "1%",
     dirty: Annotated[str, typer.Option(help="Share of rows that break a contract.")] = "0.5%",
     seed: Annotated[int, typer.Option(help="The same seed writes the same files.")] = 7,
@@ -62,6 +62,8 @@ def sample(
     folder = to or load_settings().sample
     report = write_sample(folder, scale=scale, days=days, late=_share(late), dirty=_share(dirty), seed=seed)
     terminal.table(f"Sample data in {escape(str(folder))}", ("source", "file", "rows"), report.rows())
+    for name, truth in report.truths.items():
+        terminal.say(f"hidden in it for analysis to find: {escape(name)} = {escape(truth)}")
 
 
 @app.command()
@@ -72,11 +74,12 @@ def ingest(
     debug: Debug = False,
 ) -> None:
     """Load what is new in a folder into raw tables; what breaks the contract goes to quarantine with its reasons."""
-    from headrace.build import ingest_source
+    from headrace.build import ensure_raw_tables, ingest_source
 
-    terminal = Terminal(quiet=quiet)
-    report = ingest_source(load_settings(), source, path, terminal)
-    if report.failed:
+    settings = load_settings()
+    report = ingest_source(settings, source, path, Terminal(quiet=quiet))
+    ensure_raw_tables(settings)
+    if report.failures:
         raise typer.Exit(1)
 
 
@@ -98,8 +101,12 @@ def build(
 
 @app.command()
 def query(
-    text: Annotated[str, typer.Argument(help="A Cube REST query as JSON, or semantic SQL; - reads it from standard input.")],
-    form: Annotated[OutputFormat, typer.Option("--format", "-f", help="How the result is printed.")] = OutputFormat.TABLE,
+    text: Annotated[
+        str, typer.Argument(help="A Cube REST query as JSON, or semantic SQL; - reads it from standard input.")
+    ],
+    form: Annotated[
+        OutputFormat, typer.Option("--format", "-f", help="How the result is printed.")
+    ] = OutputFormat.TABLE,
     environment: Environment = "prod",
     quiet: Quiet = False,
     debug: Debug = False,
@@ -107,23 +114,34 @@ def query(
     """Ask the metrics: `headrace query 'SELECT company, MEASURE(consent_rate) FROM consent GROUP BY 1'`."""
     from headrace.query import run_query
 
-    result = run_query(load_settings(), sys.stdin.read() if text == "-" else text, environment=environment)
-    Terminal(quiet=quiet).result(result.columns, result.rows, form)
+    terminal = Terminal(quiet=quiet)
+    asked = sys.stdin.read() if text == "-" else text
+    result = run_query(load_settings(), asked, environment=environment, warn=terminal.warn)
+    terminal.result(result.columns, result.rows, form)
 
 
 @app.command()
 def serve(
     environment: Environment = "prod",
     host: Annotated[str | None, typer.Option(help="Address to listen on (default: config.yaml).")] = None,
-    rest_port: Annotated[int | None, typer.Option(help="Port of the REST API; 0 takes a free one.", min=0, max=65535)] = None,
-    sql_port: Annotated[int | None, typer.Option(help="Port of the SQL API; 0 takes a free one.", min=0, max=65535)] = None,
+    rest_port: Annotated[
+        int | None, typer.Option(help="Port of the REST API; 0 takes a free one.", min=0, max=65535)
+    ] = None,
+    sql_port: Annotated[
+        int | None, typer.Option(help="Port of the SQL API; 0 takes a free one.", min=0, max=65535)
+    ] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Serve the metrics: Cube's REST API and its Postgres SQL API, until interrupted."""
     from headrace.serve import serve as run_server
 
-    run_server(load_settings(), Terminal(quiet=quiet), environment=environment, host=host, rest_port=rest_port, sql_port=sql_port)
+    settings = load_settings()
+    given = {"host": host, "rest_port": rest_port, "sql_port": sql_port}
+    chosen = msgspec.structs.replace(
+        settings.serve, **{name: value for name, value in given.items() if value is not None}
+    )
+    run_server(dataclasses.replace(settings, serve=chosen), Terminal(quiet=quiet), environment)
 
 
 @app.command()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headrace.config import Settings
 from headrace.errors import BuildError
@@ -16,7 +15,6 @@ from headrace.terminal import Terminal
 from headrace.warehouse import PRODUCTION
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
     from sqlmesh import Context
 
 
@@ -40,18 +38,13 @@ def apply_models(
     restatement. Raises BuildError with the reason of each model that failed; what was there before then stands.
     """
     with _context(settings, terminal) as context:
-        plan = _build_plan(context, environment)
-        first = not plan.context_diff.previous_finalized_snapshots or bool(plan.missing_intervals)
+        plan = context.plan_builder(environment, skip_tests=True, include_unmodified=False).build()
+        is_first = environment == PRODUCTION and plan.context_diff.is_new_environment
         context.apply(plan)
-        if environment == PRODUCTION:
+        if environment == PRODUCTION and not is_first:
             context.run(environment, skip_janitor=True)
-        if arrived is not None and not (first and plan.context_diff.is_new_environment):
+        if arrived is not None and not is_first:
             _restate(context, environment, arrived, tables)
-
-
-def _build_plan(context: Context, environment: str) -> Any:
-    builder = context.plan_builder(environment, skip_tests=True, include_unmodified=False)
-    return builder.build()
 
 
 def _restate(context: Context, environment: str, span: Span, tables: Iterable[str]) -> None:

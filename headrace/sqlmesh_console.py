@@ -39,6 +39,10 @@ class ProgressConsole(NoopConsole):
     def log_skipped_models(self, snapshot_names: set[str]) -> None:
         self.failures.extend(f"{name}: not computed, because one before it failed" for name in sorted(snapshot_names))
 
+    def show_linter_violations(self, violations: list[Any], model: Any, is_error: bool = False) -> None:
+        if is_error:
+            self.failures.extend(f"{model.name}: {one.rule.name}: {one.violation_msg}" for one in violations)
+
     def log_error(self, message: str, *_: Any, **__: Any) -> None:
         self.failures.append(message)
 

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,8 +17,10 @@ from rich.table import Table
 
 Row = Sequence[object]
 
+WIDTH_WITHOUT_TERMINAL = 140
 
-class OutputFormat(str, Enum):
+
+class OutputFormat(StrEnum):
     """How a result is printed."""
 
     TABLE = "table"
@@ -27,12 +29,12 @@ class OutputFormat(str, Enum):
 
 
 class Terminal:
-    """Results go to standard output, everything said beside them to standard error; `quiet` says nothing beside them."""
+    """Results go to standard output, all else that is said to standard error; `quiet` leaves that out."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.out = Console(highlight=False)
-        self.err = Console(stderr=True, highlight=False, quiet=quiet)
+        self.out = _console()
+        self.err = _console(stderr=True, quiet=quiet)
 
     def say(self, message: str) -> None:
         """A line for people, with Rich's markup; escape what comes from data."""
@@ -40,10 +42,10 @@ class Terminal:
 
     def warn(self, message: str) -> None:
         """Shown with --quiet too: a warning is part of the result."""
-        Console(stderr=True, highlight=False).print(f"[yellow]warning:[/] {escape(message)}", soft_wrap=True)
+        _console(stderr=True).print(f"[yellow]warning:[/] {escape(message)}", soft_wrap=True)
 
     def fail(self, message: str) -> None:
-        Console(stderr=True, highlight=False).print(f"[red]error:[/] {escape(message)}", soft_wrap=True)
+        _console(stderr=True).print(f"[red]error:[/] {escape(message)}", soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         """A table for people beside the result."""
@@ -65,6 +67,14 @@ class Terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self.err, transient=True, disable=self.quiet) as progress:
             yield progress
+
+
+def _console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """A console as wide as the terminal; wide enough for tables where there is none, as in a log."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        stderr=stderr, quiet=quiet, highlight=False, width=None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
+    )
 
 
 def rich_table(columns: Sequence[str], rows: Iterable[Row], *, title: str | None = None) -> Table:

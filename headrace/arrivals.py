@@ -1,0 +1,187 @@
+"""What came in since an environment was last built: the days to compute again, and the rows that came too late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import duckdb
+
+from headrace.models import Span
+from headrace.warehouse import PRODUCTION
+from ingestion.declaration import Table, load_source
+
+BUILDS = "headrace.builds"
+
+
+@dataclass(frozen=True)
+class LateRows:
+    """Rows of a raw table that happened before its watermark less the lookback; only a restatement brings them in."""
+
+    table: str
+    rows: int
+    span: Span
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """New batches since the last build: raw tables, the days within reach of the lookback, and what came too late."""
+
+    tables: frozenset[str]
+    span: Span | None
+    late: tuple[LateRows, ...]
+    through: datetime | None
+    """When the last of the batches began; the next build starts after it."""
+
+    def restated(self) -> Span | None:
+        """The days of all new rows, the late ones too."""
+        spans = [one.span for one in self.late] + ([self.span] if self.span else [])
+        return _joined(spans)
+
+
+@dataclass(frozen=True)
+class _Batches:
+    """Batches of one raw table that the same build takes, together."""
+
+    source: str
+    table: str
+    declared: Table
+    first: datetime | None
+    last: datetime | None
+    watermark: datetime | None
+    """The latest time in the table that the build before had seen; None in the first build."""
+    ids: list[str]
+    through: datetime
+
+
+def find_arrivals(connection: duckdb.DuckDBPyConnection, environment: str, lookback_days: int) -> Arrivals:
+    """Read the ledger. A raw table that has no time of its own takes the days of its source.
+
+    What came late stays in `late`, build after build, until one restates it.
+    """
+    _ensure_builds(connection)
+    environment = _base(connection, environment)
+    built, restated = _through(connection, environment)
+    spans: list[Span] = []
+    late: list[LateRows] = []
+    new = _new_batches(connection, environment, built)
+    for batches in new:
+        span, cutoff = _span(connection, batches), _cutoff(batches, lookback_days)
+        if span.end >= cutoff:
+            spans.append(Span(max(span.start, cutoff), span.end))
+    for batches in _new_batches(connection, environment, restated):
+        late += _late_rows(connection, batches, _cutoff(batches, lookback_days))
+    return Arrivals(
+        tables=frozenset(f"raw.{batches.table}" for batches in new) | {one.table for one in late},
+        span=_joined(spans),
+        late=tuple(late),
+        through=max((batches.through for batches in new), default=built),
+    )
+
+
+def remember_build(
+    connection: duckdb.DuckDBPyConnection, environment: str, through: datetime | None, *, is_restated: bool
+) -> None:
+    """Note that the environment has everything up to `through`; `is_restated`: the late rows too."""
+    _ensure_builds(connection)
+    connection.execute(
+        f"INSERT INTO {BUILDS} VALUES (?, ?, ?, ?)", [environment, datetime.now(UTC), through, is_restated]
+    )
+
+
+_NEW_BATCHES = f"""
+    WITH batches AS (
+        SELECT
+            *,
+            (SELECT max(built_through) FROM {BUILDS} WHERE environment = $environment AND built_through < started_at)
+                AS built_before
+        FROM raw.loads
+        WHERE status = 'loaded' AND rows_loaded > 0 AND started_at > coalesce($after::TIMESTAMPTZ, '-infinity')
+    ), placed AS (
+        SELECT
+            *,
+            (
+                SELECT max(earlier.watermark_after) FROM raw.loads AS earlier
+                WHERE earlier.source = batches.source AND earlier.table_name = batches.table_name
+                    AND earlier.status = 'loaded' AND earlier.started_at <= built_before
+            ) AS watermark
+        FROM batches
+    )
+    SELECT source, table_name, min(min_event_at), max(max_event_at), watermark, list(batch_id), max(started_at)
+    FROM placed
+    GROUP BY source, table_name, watermark
+    ORDER BY source, table_name, watermark
+"""
+
+
+def _ensure_builds(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("CREATE SCHEMA IF NOT EXISTS headrace")
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {BUILDS} (environment VARCHAR NOT NULL, built_at TIMESTAMPTZ NOT NULL, "
+        "built_through TIMESTAMPTZ, is_restated BOOLEAN NOT NULL)"
+    )
+
+
+def _through(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[datetime | None, datetime | None]:
+    """Up to when batches are built, and up to when none of them has rows left out."""
+    row = connection.execute(
+        f"SELECT max(built_through), max(built_through) FILTER (is_restated) FROM {BUILDS} WHERE environment = ?",
+        [environment],
+    ).fetchone()
+    return row if row else (None, None)
+
+
+def _base(connection: duckdb.DuckDBPyConnection, environment: str) -> str:
+    """Whose builds count: an environment that was never built begins with production's tables."""
+    row = connection.execute(f"SELECT count(*) FROM {BUILDS} WHERE environment = ?", [environment]).fetchone()
+    return environment if row and row[0] else PRODUCTION
+
+
+def _new_batches(
+    connection: duckdb.DuckDBPyConnection, environment: str, after: datetime | None
+) -> tuple[_Batches, ...]:
+    rows = connection.execute(_NEW_BATCHES, {"environment": environment, "after": after}).fetchall()
+    return tuple(_batches(row) for row in rows)
+
+
+def _batches(row: tuple[Any, ...]) -> _Batches:
+    source, table, first, last, watermark, ids, through = row
+    declared = next(one for one in load_source(source).tables.values() if one.contract == table)
+    return _Batches(source, table, declared, first, last, watermark, ids, through)
+
+
+def _cutoff(batches: _Batches, lookback_days: int) -> date:
+    return batches.watermark.date() - timedelta(days=lookback_days) if batches.watermark else date.min
+
+
+def _span(connection: duckdb.DuckDBPyConnection, batches: _Batches) -> Span:
+    """The days that the new rows are about: their own; without time (pages, attributes) all days of their source."""
+    first, last = batches.first, batches.last
+    if first is None or last is None:
+        row = connection.execute(
+            "SELECT min(min_event_at), max(max_event_at) FROM raw.loads WHERE status = 'loaded' AND source = ?",
+            [batches.source],
+        ).fetchone()
+        first, last = row if row and row[0] else (batches.through, batches.through)
+    return Span(first.date(), last.date())
+
+
+def _late_rows(connection: duckdb.DuckDBPyConnection, batches: _Batches, cutoff: date) -> list[LateRows]:
+    column = batches.declared.time_column
+    if column is None or batches.first is None or batches.first.date() >= cutoff:
+        return []
+    relation = f'raw."{batches.table}"'
+    row = connection.execute(
+        f'SELECT count(*), min("{column}")::DATE, max("{column}")::DATE FROM {relation} '
+        f'WHERE list_contains(?, _batch_id) AND "{column}" < ?',
+        [batches.ids, cutoff],
+    ).fetchone()
+    return [LateRows(f"raw.{batches.table}", row[0], Span(row[1], row[2]))] if row and row[0] else []
+
+
+def _joined(spans: list[Span]) -> Span | None:
+    joined: Span | None = None
+    for span in spans:
+        joined = span if joined is None else joined | span
+    return joined

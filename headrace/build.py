@@ -1,0 +1,156 @@
+"""`headrace build`: ingest everything new, bring the models up to date, check the contracts, count the rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from contracts.results import Report, check_environment, write_results
+from headrace.arrivals import Arrivals, find_arrivals, remember_build
+from headrace.config import Settings
+from headrace.models import apply_models
+from headrace.terminal import Terminal
+from headrace.warehouse import LAYERS, PRODUCTION, open_warehouse, resolve_tables
+from ingestion.batch import BatchResult, IngestReport
+from ingestion.declaration import known_sources, load_source
+from ingestion.ledger import create_ledger
+from ingestion.load import ingest
+from ingestion.tables import ensure_table
+
+Place = tuple[str, str]
+
+
+def build(settings: Settings, *, environment: str, restate: bool, terminal: Terminal) -> bool:
+    """Run the whole chain; whether every file was loaded and every contract holds.
+
+    A failed file or contract is told of and does not stop the rest; a model that fails raises BuildError, and what was
+    in the environment before stands.
+    """
+    ensure_raw_tables(settings)
+    loaded = _ingest_all(settings, terminal)
+    arrivals = _arrivals(settings, environment)
+    _tell_late(arrivals, restate, terminal)
+    apply_models(settings, environment, arrivals.restated() if restate else arrivals.span, arrivals.tables, terminal)
+    report = _check(settings, environment, terminal)
+    _remember(settings, environment, arrivals, is_restated=restate or not arrivals.late)
+    _summarize(settings, environment, terminal)
+    return loaded and report.is_ok
+
+
+def ensure_raw_tables(settings: Settings) -> None:
+    """Make the raw tables that are missing: models read all of them, also those of sources that were never ingested."""
+    with open_warehouse(settings, read_only=False) as backend:
+        create_ledger(backend.con)
+        for source in known_sources():
+            for table in load_source(source).tables.values():
+                ensure_table(backend.con, table)
+
+
+def ingest_source(settings: Settings, source: str, path: Path | str, terminal: Terminal) -> IngestReport:
+    """Load what is new at `path`, telling each file as it is done. Raises IngestionError, WarehouseBusy."""
+    with terminal.progress() as progress:
+        task = progress.add_task(f"ingesting {source}", total=None)
+
+        def on_batch(result: BatchResult) -> None:
+            progress.update(task, advance=1, description=f"ingesting {source}: {result.file}")
+
+        report = ingest(settings, source, path, on_batch=on_batch)
+    _show_report(report, terminal)
+    return report
+
+
+def _ingest_all(settings: Settings, terminal: Terminal) -> bool:
+    done = True
+    for source, path in settings.sources.items():
+        if path.exists():
+            done &= not ingest_source(settings, source, path, terminal).failures
+        else:
+            terminal.warn(f"source {source}: there is nothing at {path}; `headrace sample` writes sample data")
+    return done
+
+
+def _show_report(report: IngestReport, terminal: Terminal) -> None:
+    new = [result for result in report.results if result.status == "loaded"]
+    known = sum(result.status == "known" for result in report.results)
+    if new:
+        columns = ("file", "table", "read", "loaded", "quarantined", "duplicate")
+        terminal.table(f"Loaded from {report.source}", columns, [_counts(result) for result in new])
+    if known:
+        terminal.say(f"{report.source}: {known} files hold nothing new")
+    for result in report.failures:
+        terminal.fail(result.message)
+    for warning in (*report.warnings, *(text for result in report.results for text in result.warnings)):
+        terminal.warn(warning)
+    if quarantined := report.counts.rows_quarantined:
+        terminal.say(
+            f"{quarantined:,} rows are in quarantine, with their reasons: tables `quarantine.{report.source}__*`"
+        )
+
+
+def _counts(result: BatchResult) -> tuple[object, ...]:
+    counts = result.counts
+    return (
+        result.file,
+        f"raw.{result.table}",
+        counts.rows_read,
+        counts.rows_loaded,
+        counts.rows_quarantined,
+        counts.rows_duplicate,
+    )
+
+
+def _arrivals(settings: Settings, environment: str) -> Arrivals:
+    with open_warehouse(settings, read_only=False) as backend:
+        return find_arrivals(backend.con, environment, int(str(settings.variables["lookback_days"])))
+
+
+def _tell_late(arrivals: Arrivals, restate: bool, terminal: Terminal) -> None:
+    for late in () if restate else arrivals.late:
+        terminal.warn(
+            f"{late.rows:,} rows of {late.table} came later than the lookback ({late.span.start} to {late.span.end}) "
+            "and were left out of the models: `headrace build --restate` brings them in"
+        )
+
+
+def _remember(settings: Settings, environment: str, arrivals: Arrivals, *, is_restated: bool) -> None:
+    with open_warehouse(settings, read_only=False) as backend:
+        remember_build(backend.con, environment, arrivals.through, is_restated=is_restated)
+
+
+def _check(settings: Settings, environment: str, terminal: Terminal) -> Report:
+    now = datetime.now(UTC)
+    with open_warehouse(settings, read_only=False) as backend, terminal.progress() as progress:
+        task = progress.add_task("checking contracts", total=None)
+        report = check_environment(
+            backend,
+            environment=environment,
+            now=now,
+            on_table=lambda table: progress.update(task, advance=1, description=f"checking {table}"),
+        )
+        write_results(backend, report)
+    for result in report.warnings:
+        terminal.warn(str(result.message))
+    for result in report.errors:
+        terminal.fail(str(result.message))
+    return report
+
+
+def _summarize(settings: Settings, environment: str, terminal: Terminal) -> None:
+    with open_warehouse(settings, read_only=True) as backend:
+        tables = [("raw", table) for table in backend.list_tables(database="raw")]
+        places = {(layer, name): (layer, name) for layer, name in tables}
+        places |= resolve_tables(backend.con, environment)
+        order = ("raw", *LAYERS)
+        rows = [
+            (".".join(place), _row_count(backend.con, place))
+            for _, place in sorted(places.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))
+        ]
+    name = "the warehouse" if environment == PRODUCTION else f"environment {environment}"
+    terminal.table(f"Tables of {name}", ("table", "rows"), rows)
+
+
+def _row_count(connection: duckdb.DuckDBPyConnection, place: Place) -> int:
+    row = connection.execute(f'SELECT count(*) FROM "{place[0]}"."{place[1]}"').fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,39 @@
+"""`headrace query`: one REST query or one SELECT, answered in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from headrace.config import Settings
+from headrace.errors import HeadraceError
+from headrace.semantics import open_engine
+from semantic.engine import Engine
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """Rows as they are printed: REST's values are Cube's (numbers as text), SQL's are typed."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[object]]
+
+
+def run_query(settings: Settings, text: str, *, environment: str, warn: Callable[[str], None]) -> QueryResult:
+    """Answer a Cube REST query (text that begins with `{`) or semantic SQL. Raises SemanticError, HeadraceError."""
+    engine = open_engine(settings, environment, on_broken=warn)
+    return _ask_rest(engine, text) if text.lstrip().startswith("{") else _ask_sql(engine, text)
+
+
+def _ask_rest(engine: Engine, text: str) -> QueryResult:
+    try:
+        payload = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise HeadraceError(f"the query is not valid JSON: {error}") from error
+    queries = engine.parse(payload)
+    if len(queries) != 1:
+        raise HeadraceError("a query that compares date ranges has several results: ask one range at a time")
+    rows = engine.load(queries[0]).rows
+    return QueryResult(rows.keys, rows.tuples())
