@@ -1,0 +1,1 @@
+"""The SQL API: the data model's views as tables, for every client of PostgreSQL."""

@@ -1,0 +1,159 @@
+"""A running query: a DuckDB cursor of its own, read in Arrow batches and encoded for its client.
+
+All methods but `interrupt` block and belong on a worker thread, one at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Protocol
+
+import duckdb
+import pyarrow as pa
+
+from semantic.sqlapi.errors import QueryCanceled, SqlApiError
+from semantic.sqlapi.failures import translated
+from semantic.sqlapi.messages import Column
+from semantic.sqlapi.types import from_duckdb
+
+BATCH_ROWS = 32_768
+"""Rows that are encoded at a time: enough to keep kernels busy, little enough to keep memory flat."""
+
+Encoder = Callable[[pa.RecordBatch], "bytes | memoryview"]
+
+
+class Database(Protocol):
+    """Where SQL is run: the warehouse, or the catalog."""
+
+    def cursor(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]: ...
+
+
+@dataclass(frozen=True)
+class Planned:
+    """DuckDB's SQL for a client's statement, with the values of its `$n`, and where it is to run."""
+
+    sql: str
+    parameters: tuple[object, ...]
+    database: Database
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Encoded rows. `is_last` is true when there are no more."""
+
+    data: bytes | memoryview
+    rows: int
+    is_last: bool
+
+
+class Portal:
+    """`plan` is called at the start, on the worker thread: it may compile."""
+
+    def __init__(self, plan: Callable[[], Planned]) -> None:
+        self._plan = plan
+        self._resources = ExitStack()
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._reader: pa.RecordBatchReader | None = None
+        self._rest: pa.RecordBatch | None = None
+        self._stop: SqlApiError | None = None
+        self._lock = threading.Lock()
+        self.columns: tuple[Column, ...] = ()
+        self.is_started = False
+        self.is_finished = False
+
+    def start(self) -> None:
+        """Run the query up to its first rows; afterwards `columns` are known. Raises SqlApiError."""
+        with translated():
+            planned = self._plan()
+            cursor = self._resources.enter_context(planned.database.cursor())
+            with self._lock:
+                self._check()
+                self._cursor = cursor
+            cursor.execute(planned.sql, list(planned.parameters))
+            self.columns = columns_of(cursor)
+            self._reader = cursor.to_arrow_reader(BATCH_ROWS)
+            self.is_started = True
+
+    def fetch(self, limit: int | None, encode: Encoder) -> Chunk:
+        """The next rows, at most `limit` of them, and at most a batch."""
+        with translated():
+            self._check()
+            batch = self._next()
+            if batch is None:
+                self.is_finished = True
+                return Chunk(b"", 0, True)
+            if limit is not None and batch.num_rows > limit:
+                self._rest = batch.slice(limit)
+                batch = batch.slice(0, limit)
+            elif batch.num_rows < BATCH_ROWS:
+                # Most likely the end: finding out now saves the client's last round trip.
+                self._rest = self._read()
+                self.is_finished = self._rest is None
+            return Chunk(encode(batch), batch.num_rows, self.is_finished)
+
+    def _next(self) -> pa.RecordBatch | None:
+        if self._rest is not None:
+            batch, self._rest = self._rest, None
+            return batch
+        return self._read()
+
+    def _read(self) -> pa.RecordBatch | None:
+        while self._reader is not None:
+            try:
+                batch = self._reader.read_next_batch()
+            except StopIteration:
+                return None
+            if batch.num_rows:
+                return batch
+        return None
+
+    def interrupt(self, reason: str) -> None:
+        """End the query from any thread; the call that runs raises QueryCanceled with the reason."""
+        with self._lock:
+            self._stop = QueryCanceled(f"canceling statement due to {reason}")
+            if self._cursor is not None:
+                self._cursor.interrupt()
+
+    def _check(self) -> None:
+        if self._stop is not None:
+            raise self._stop
+
+    def stopped(self, error: SqlApiError) -> SqlApiError:
+        """The reason of an interrupt instead of DuckDB's words for it."""
+        return self._stop if isinstance(error, QueryCanceled) and self._stop is not None else error
+
+    def close(self) -> None:
+        """Give the cursor back. A query that still runs is interrupted first: closing would wait for it."""
+        with self._lock:
+            cursor, self._cursor = self._cursor, None
+            if cursor is not None and not self.is_finished:
+                cursor.interrupt()
+        self._reader = None
+        self._rest = None
+        self._resources.close()
+
+
+def columns_of(cursor: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
+    """The result's columns in PostgreSQL's types."""
+    return tuple(Column(str(name), *from_duckdb(str(kind))) for name, kind, *_ in cursor.description or ())
+
+
+def describe(planned: Planned) -> tuple[Column, ...]:
+    """The columns that a query would return, without running it. Raises SqlApiError."""
+    with translated(), planned.database.cursor() as cursor:
+        rows = cursor.execute(f"DESCRIBE {planned.sql}", list(planned.parameters)).fetchall()
+    return tuple(Column(str(row[0]), *from_duckdb(str(row[1]))) for row in rows)
+
+
+def format_codes(codes: Sequence[int], count: int) -> tuple[int, ...]:
+    """One format code a column: none given is text for all, one given is for all. Raises SqlApiError."""
+    if len(codes) <= 1:
+        return tuple(codes or (0,)) * count
+    if len(codes) != count:
+        raise SqlApiError(
+            f"bind message has {len(codes)} result formats but query has {count} columns", sqlstate="08P01"
+        )
+    return tuple(codes)

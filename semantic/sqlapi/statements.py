@@ -1,0 +1,475 @@
+"""The statements of a query string: which kinds there are, and what each one says.
+
+Only what is listed here is served; everything else is refused by name. Queries are parsed by sqlglot; the statements
+that manage the session are a few words each and are read from their tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from semantic.sqlapi.errors import NotSupported, ReadOnly, SqlSyntaxError
+
+
+@dataclass(frozen=True)
+class Select:
+    """A query: anything that returns rows from tables or values. The tree is shared: copy before changing it."""
+
+    sql: str
+    tree: exp.Query = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Explain:
+    select: Select
+
+
+@dataclass(frozen=True)
+class Copy:
+    """COPY (query) TO STDOUT; `format` is text, csv or binary."""
+
+    select: Select
+    format: str
+    header: bool
+    delimiter: str
+    null: str
+
+
+@dataclass(frozen=True)
+class Begin:
+    pass
+
+
+@dataclass(frozen=True)
+class Commit:
+    pass
+
+
+@dataclass(frozen=True)
+class Rollback:
+    savepoint: str | None = None
+
+
+@dataclass(frozen=True)
+class Savepoint:
+    name: str
+
+
+@dataclass(frozen=True)
+class Release:
+    savepoint: str
+
+
+@dataclass(frozen=True)
+class SetVariable:
+    """`value` is None for DEFAULT; `is_local` ends with the transaction."""
+
+    name: str
+    value: str | None
+    is_local: bool = False
+
+
+@dataclass(frozen=True)
+class SetTransaction:
+    pass
+
+
+@dataclass(frozen=True)
+class Reset:
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Show:
+    name: str
+
+
+@dataclass(frozen=True)
+class Declare:
+    cursor: str
+    select: Select
+    binary: bool
+    hold: bool
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """`count` is None for ALL. MOVE is a fetch that shows nothing."""
+
+    cursor: str
+    count: int | None
+    is_move: bool = False
+
+
+@dataclass(frozen=True)
+class CloseCursor:
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Deallocate:
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Discard:
+    what: str
+
+
+@dataclass(frozen=True)
+class Unlisten:
+    pass
+
+
+Statement = (
+    Select | Explain | Copy | Begin | Commit | Rollback | Savepoint | Release | SetVariable | SetTransaction | Reset
+    | Show | Declare | Fetch | CloseCursor | Deallocate | Discard | Unlisten
+)  # fmt: skip
+
+_WRITES = re.compile(
+    "INSERT|UPDATE|DELETE|MERGE|TRUNCATE|CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|VACUUM|ANALYZE|REINDEX|CLUSTER|REFRESH"
+    "|LOCK"
+)
+_QUERY_STARTS = frozenset(("SELECT", "WITH", "VALUES", "TABLE", "("))
+_DIALECT = Postgres()
+
+
+class _Tokenizer(Postgres.Tokenizer):
+    """Sees every word: sqlglot's own swallows what follows DECLARE, FETCH, SHOW and the like in one token."""
+
+    COMMANDS: ClassVar[set[TokenType]] = set()
+
+
+@dataclass(frozen=True)
+class _Text:
+    """One statement's text and tokens; `start` is its place in the whole string."""
+
+    sql: str
+    tokens: tuple[Token, ...]
+    start: int
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(token.text.upper() for token in self.tokens)
+
+    def after(self, index: int) -> str:
+        """The text from a token on."""
+        return self.sql[self.tokens[index].start - self.start :]
+
+    def tail(self, index: int) -> _Text:
+        """The statement from a token on, e.g. the query of a DECLARE."""
+        return _Text(self.after(index), self.tokens[index:], self.tokens[index].start)
+
+    def between(self, first: int, last: int) -> _Text:
+        sql = self.sql[self.tokens[first].start - self.start : self.tokens[last - 1].end + 1 - self.start]
+        return _Text(sql, self.tokens[first:last], self.tokens[first].start)
+
+
+def parse_statements(sql: str) -> tuple[Statement, ...]:
+    """The statements of a query string; none for an empty one.
+
+    Raises SqlSyntaxError with the position, ReadOnly for what would write, NotSupported for any other statement.
+    """
+    return tuple(_parse(text) for text in split(sql))
+
+
+def split(sql: str) -> list[_Text]:
+    """The string cut at its semicolons."""
+    try:
+        tokens = _Tokenizer(dialect=_DIALECT).tokenize(sql)
+    except TokenError as error:
+        raise SqlSyntaxError(f"the statement cannot be read: {error}") from error
+    texts: list[_Text] = []
+    run: list[Token] = []
+    for token in tokens:
+        if token.token_type is TokenType.SEMICOLON:
+            _append(texts, sql, run)
+            run = []
+        else:
+            run.append(token)
+    _append(texts, sql, run)
+    return texts
+
+
+def _append(texts: list[_Text], sql: str, tokens: list[Token]) -> None:
+    if tokens:
+        start = tokens[0].start
+        texts.append(_Text(sql[start : tokens[-1].end + 1], tuple(tokens), start))
+
+
+def _parse(text: _Text) -> Statement:
+    first = text.words[0]
+    if first in _QUERY_STARTS:
+        return _select(text)
+    if _WRITES.fullmatch(first):
+        raise ReadOnly(
+            f"cannot execute {first} in a read-only transaction",
+            hint="Headrace serves queries only; data comes in with `headrace ingest` and `headrace build`.",
+        )
+    reader = _READERS.get(first)
+    if reader is None:
+        raise SqlSyntaxError(
+            f'syntax error at or near "{text.tokens[0].text}"',
+            position=text.start + 1,
+            hint="Queries and the statements of a session (SET, SHOW, BEGIN, DECLARE, COPY TO STDOUT, ...) are served.",
+        )
+    return reader(text)
+
+
+def _select(text: _Text) -> Select:
+    sql = text.sql
+    if text.words[0] == "TABLE":
+        sql = "SELECT * FROM " + text.after(1)
+    try:
+        trees = sqlglot.parse(sql, read=_DIALECT)
+    except ParseError as error:
+        raise _syntax_error(error, text) from error
+    except RecursionError as error:
+        raise NotSupported("the statement is nested too deeply", sqlstate="54001") from error
+    tree = trees[0]
+    if isinstance(tree, exp.Values):
+        tree = exp.select("*").from_(tree)
+    if isinstance(tree, exp.Subquery):
+        tree = tree.unnest() if not tree.alias else tree
+    if len(trees) != 1 or not isinstance(tree, exp.Query):
+        raise NotSupported("only queries are supported here", position=text.start + 1)
+    if tree.find(exp.Into, exp.Lock) is not None:
+        raise ReadOnly("SELECT INTO and SELECT FOR UPDATE are not possible: Headrace serves queries only")
+    return Select(sql, tree)
+
+
+def _syntax_error(error: ParseError, text: _Text) -> SqlSyntaxError:
+    details = error.errors[0] if error.errors else {}
+    near = str(details.get("highlight") or "")
+    line, column = int(details.get("line") or 1), int(details.get("col") or 1)
+    lines = text.sql.split("\n")
+    position = text.start + sum(len(before) + 1 for before in lines[: line - 1]) + max(column - len(near), 0) + 1
+    shown = f' at or near "{near}"' if near else " at end of input"
+    return SqlSyntaxError(
+        f"syntax error{shown}", position=position, detail=str(details.get("description") or "") or None
+    )
+
+
+def _begin(text: _Text) -> Statement:
+    if text.words[0] == "START" and text.words[1:2] != ("TRANSACTION",):
+        raise _unexpected(text)
+    return Begin()
+
+
+def _rollback(text: _Text) -> Statement:
+    words = [word for word in text.words[1:] if word not in ("WORK", "TRANSACTION")]
+    if words[:1] == ["TO"]:
+        return Rollback(_name(text.tokens[-1]))
+    return Rollback()
+
+
+def _set(text: _Text) -> Statement:
+    index = 1
+    is_local = text.words[1:2] == ("LOCAL",)
+    if text.words[1:2] in (("LOCAL",), ("SESSION",)):
+        index = 2
+    rest = text.words[index:]
+    if rest[:1] == ("TRANSACTION",) or rest[:1] == ("CHARACTERISTICS",):
+        return SetTransaction()
+    if rest[:2] == ("TIME", "ZONE"):
+        return SetVariable("timezone", _value(text, index + 2), is_local)
+    if rest[:1] == ("NAMES",):
+        return SetVariable("client_encoding", _value(text, index + 1), is_local)
+    if rest[:1] in (("ROLE",), ("AUTHORIZATION",)):
+        return SetTransaction()
+    found = re.match(r'\s*([\w.]+|"[^"]+")\s*(?:=|\bTO\b)\s*', text.after(index), re.IGNORECASE) if rest else None
+    if found is None:
+        raise _unexpected(text)
+    raw = text.after(index)[found.end() :].strip()
+    return SetVariable(found[1].strip('"').lower(), _unquoted(raw), is_local)
+
+
+def _value(text: _Text, index: int) -> str | None:
+    if index >= len(text.tokens):
+        raise _unexpected(text)
+    return _unquoted(text.after(index).strip())
+
+
+def _unquoted(raw: str) -> str | None:
+    if raw.upper() == "DEFAULT":
+        return None
+    if len(raw) >= 2 and raw[0] == raw[-1] == "'" and "'" not in raw[1:-1].replace("''", ""):
+        return raw[1:-1].replace("''", "'")
+    return raw
+
+
+def _reset(text: _Text) -> Statement:
+    name = ".".join(word.lower() for word in text.words[1:] if word != ".")
+    if name in ("", "all"):
+        return Reset(None)
+    return Reset("timezone" if name == "time.zone" else name)
+
+
+def _show(text: _Text) -> Statement:
+    name = " ".join(word.lower() for word in text.words[1:]).replace(" . ", ".")
+    special = {"transaction isolation level": "transaction_isolation", "time zone": "timezone"}
+    return Show(special.get(name, name.strip('"')))
+
+
+def _declare(text: _Text) -> Statement:
+    words = text.words
+    if "CURSOR" not in words or "FOR" not in words or len(words) < 5:
+        raise _unexpected(text)
+    at = words.index("FOR")
+    return Declare(
+        _name(text.tokens[1]),
+        _select(text.tail(at + 1)) if at + 1 < len(words) else _fail(text),
+        "BINARY" in words[:at],
+        words[at - 2 : at] == ("WITH", "HOLD"),
+    )
+
+
+def _fail(text: _Text) -> Select:
+    raise _unexpected(text)
+
+
+def _fetch(text: _Text) -> Statement:
+    words = list(text.words[1:-1])
+    for noise in ("FROM", "IN"):
+        if words[-1:] == [noise]:
+            words.pop()
+    if words[:1] and words[0] in ("FORWARD", "NEXT"):
+        words.pop(0)
+    if len(text.tokens) < 2 or len(words) > 1:
+        raise NotSupported("cursors can only be fetched forwards: FETCH [FORWARD] [n | ALL] FROM cursor")
+    count: int | None = 1
+    if words == ["ALL"]:
+        count = None
+    elif words:
+        if not words[0].isdigit():
+            raise NotSupported("cursors can only be fetched forwards: FETCH [FORWARD] [n | ALL] FROM cursor")
+        count = int(words[0])
+    return Fetch(_name(text.tokens[-1]), count, text.words[0] == "MOVE")
+
+
+def _named(make: Callable[[str | None], Statement], *noise: str) -> Callable[[_Text], Statement]:
+    """A reader for `WORD [noise] name | ALL`."""
+
+    def read(text: _Text) -> Statement:
+        tokens = [token for token in text.tokens[1:] if token.text.upper() not in noise]
+        if len(tokens) != 1:
+            raise _unexpected(text)
+        return make(None if tokens[0].text.upper() == "ALL" else _name(tokens[0]))
+
+    return read
+
+
+def _savepoint(text: _Text) -> Statement:
+    if len(text.tokens) != 2:
+        raise _unexpected(text)
+    return Savepoint(_name(text.tokens[1]))
+
+
+def _release(text: _Text) -> Statement:
+    if len(text.tokens) not in (2, 3):
+        raise _unexpected(text)
+    return Release(_name(text.tokens[-1]))
+
+
+def _explain(text: _Text) -> Statement:
+    index = 1
+    if text.words[1:2] == ("(",):
+        index = text.words.index(")") + 1 if ")" in text.words else len(text.words)
+    while index < len(text.words) and text.words[index] in ("ANALYZE", "VERBOSE"):
+        index += 1
+    if index >= len(text.tokens):
+        raise _unexpected(text)
+    return Explain(_select(text.tail(index)))
+
+
+def _copy(text: _Text) -> Statement:
+    """COPY (query) | view TO STDOUT [[WITH] (FORMAT csv, HEADER, DELIMITER ';', NULL '')]."""
+    words = text.words
+    if "TO" not in words:
+        raise ReadOnly("COPY FROM is not possible: Headrace serves queries only")
+    to = _closing(words) + 1 if words[1:2] == ("(",) else words.index("TO")
+    if words[to : to + 2] != ("TO", "STDOUT"):
+        raise NotSupported(
+            "only COPY ... TO STDOUT is supported: files of the server are out of reach", sqlstate="42501"
+        )
+    inner = text.between(2, to - 1) if words[1] == "(" else text.between(1, to)
+    select = _select(inner) if words[1] == "(" else _select(_prefixed(inner))
+    options = text.after(to + 2) if to + 2 < len(words) else ""
+    return _copy_options(select, options)
+
+
+def _prefixed(text: _Text) -> _Text:
+    sql = f"SELECT * FROM {text.sql}"
+    return split(sql)[0]
+
+
+def _closing(words: Sequence[str]) -> int:
+    depth = 0
+    for index, word in enumerate(words):
+        depth += (word == "(") - (word == ")")
+        if word == ")" and depth == 0:
+            return index
+    return len(words) - 1
+
+
+def _copy_options(select: Select, options: str) -> Copy:
+    found = re.search(r"\bFORMAT\s+'?\"?(\w+)|\b(CSV|BINARY)\b", options, re.IGNORECASE)
+    kind = (found[1] or found[2]).lower() if found else "text"
+    if kind not in ("text", "csv", "binary"):
+        raise NotSupported(f'COPY format "{kind}" not recognized: text, csv and binary are', sqlstate="22023")
+    header = re.search(r"\bHEADER\b(?!\s+'?(?:false|off|0))", options, re.IGNORECASE) is not None
+    delimiter = re.search(r"\bDELIMITER\s+(?:AS\s+)?E?'((?:\\t)|[^'])'", options, re.IGNORECASE)
+    null = re.search(r"\bNULL\s+(?:AS\s+)?E?'([^']*)'", options, re.IGNORECASE)
+    return Copy(
+        select,
+        kind,
+        header,
+        delimiter[1].replace("\\t", "\t") if delimiter else ("," if kind == "csv" else "\t"),
+        null[1] if null else ("" if kind == "csv" else "\\N"),
+    )
+
+
+def _discard(text: _Text) -> Statement:
+    return Discard(" ".join(text.words[1:]) or "ALL")
+
+
+def _name(token: Token) -> str:
+    """An identifier: as written when quoted, else in lower case."""
+    return token.text if token.token_type is TokenType.IDENTIFIER else token.text.lower()
+
+
+def _unexpected(text: _Text) -> SqlSyntaxError:
+    return SqlSyntaxError(f"syntax error in {text.words[0]}", position=text.start + 1)
+
+
+_READERS: dict[str, Callable[[_Text], Statement]] = {
+    "BEGIN": _begin,
+    "START": _begin,
+    "COMMIT": lambda _: Commit(),
+    "END": lambda _: Commit(),
+    "ROLLBACK": _rollback,
+    "ABORT": _rollback,
+    "SAVEPOINT": _savepoint,
+    "RELEASE": _release,
+    "SET": _set,
+    "RESET": _reset,
+    "SHOW": _show,
+    "DECLARE": _declare,
+    "FETCH": _fetch,
+    "MOVE": _fetch,
+    "CLOSE": _named(CloseCursor),
+    "DEALLOCATE": _named(Deallocate, "PREPARE"),
+    "DISCARD": _discard,
+    "UNLISTEN": lambda _: Unlisten(),
+    "EXPLAIN": _explain,
+    "COPY": _copy,
+}
