@@ -22,13 +22,18 @@ native.NativeInstance.prototype.newJinjaEngine = () => ({
 
 // Cube starts a pool of threads for every model; on small models that is most of the time. Here one module does it.
 const workerpool = require("workerpool");
-const workers = {};
-workerpool.worker = (functions) => Object.assign(workers, functions);
-workerpool.pool = () => ({
-  exec: async (name, parameters) => workers[name](...parameters),
-  terminate: async () => undefined,
-});
-require("@cubejs-backend/schema-compiler/dist/src/compiler/transpilers/transpiler_worker.js");
+// It is loaded afresh for each model, since it gathers errors.
+const TRANSPILER = require.resolve("@cubejs-backend/schema-compiler/dist/src/compiler/transpilers/transpiler_worker.js");
+let workers = {};
+workerpool.worker = (functions) => {
+  workers = functions;
+};
+workerpool.pool = () => {
+  delete require.cache[TRANSPILER];
+  require(TRANSPILER);
+  const own = workers;
+  return { exec: async (name, parameters) => own[name](...parameters), terminate: async () => undefined };
+};
 
 const { prepareCompiler } = require("@cubejs-backend/schema-compiler");
 const { BigqueryQuery } = require("@cubejs-backend/schema-compiler/dist/src/adapter/BigqueryQuery.js");
