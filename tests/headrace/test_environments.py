@@ -62,7 +62,7 @@ def test_dev_has_views_of_what_changed_and_answers_from_them(data_folder: Path, 
     sqlmesh(project, data_folder, "plan", "dev", "--auto-apply", "--no-prompts", "--skip-tests")
     with duckdb.connect(str(data_folder / "warehouse.duckdb"), read_only=True) as connection:
         views = connection.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema LIKE '%\\_\\_dev' ESCAPE '\\'"
+            "SELECT table_schema, table_name FROM information_schema.tables WHERE ends_with(table_schema, '__dev')"
         ).fetchall()
     assert ("marts__dev", "consent_events") in views
     assert all(schema == "marts__dev" for schema, _ in views)
