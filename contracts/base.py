@@ -28,8 +28,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, ClassVar, Literal
 
@@ -38,9 +38,11 @@ import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pandera.ibis as pa
+import sqlglot
 from ibis.common.exceptions import IbisError
 from pandera.api.ibis.container import DataFrameSchema
 from pandera.api.ibis.types import IbisData
+from sqlglot import exp
 
 from contracts.errors import DeclarationError
 from contracts.rules import (
@@ -184,7 +186,10 @@ class rule(staticmethod):  # type: ignore[type-arg]  # noqa: N801 - it is writte
 
 @dataclass(frozen=True)
 class Terms:
-    """What a contract says about the table as a whole."""
+    """What a contract says about the table as a whole.
+
+    `retired` keeps, after a breaking change, what became of a column and since when: the notice that consumers read.
+    """
 
     layer: str
     table: str
@@ -195,12 +200,22 @@ class Terms:
     unique: tuple[tuple[str, ...], ...]
     freshness: Freshness | None
     rows: Rows | None
-    deprecated: Deprecation | None
+    deprecated: Deprecation | None = None
+    retired: tuple[tuple[str, Deprecation], ...] = ()
 
     @property
     def name(self) -> str:
         """`layer.table`, as errors and lineage print it."""
         return f"{self.layer}.{self.table}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A contract as plain data: what it states, apart from the class that states it."""
+
+    terms: Terms
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
 
 
 class Contract(pa.DataFrameModel):
@@ -220,6 +235,7 @@ class Contract(pa.DataFrameModel):
         freshness: Freshness | None = None,
         rows: Rows | None = None,
         deprecated: Deprecation | None = None,
+        retired: Mapping[str, Deprecation] | None = None,
     ) -> None:
         super().__init_subclass__()  # type: ignore[no-untyped-call]
         cls.__terms__ = None
@@ -227,7 +243,8 @@ class Contract(pa.DataFrameModel):
             return
         description = inspect.cleandoc(cls.__doc__ or "")
         keys = (key,) if isinstance(key, str) else key
-        cls.__terms__ = Terms(layer, table, version, owner, description, keys, unique, freshness, rows, deprecated)
+        old = tuple((retired or {}).items())
+        cls.__terms__ = Terms(layer, table, version, owner, description, keys, unique, freshness, rows, deprecated, old)
         check_declaration(cls)
 
     @classmethod
@@ -236,6 +253,13 @@ class Contract(pa.DataFrameModel):
         if cls.__terms__ is None:
             raise DeclarationError(f"{cls.__name__} declares no layer and table: it only lends its columns")
         return cls.__terms__
+
+    @classmethod
+    def statement(cls) -> Statement:
+        """The contract as plain data, to compare it or to hand it to other tools."""
+        row = cls._row()
+        rules = [replace(one, sql=_sql(one, row)) if isinstance(one, Custom) else one for one in cls.rules()]
+        return Statement(cls.terms(), cls.columns(), tuple(rules))
 
     @classmethod
     def columns(cls) -> tuple[Column, ...]:
@@ -273,8 +297,11 @@ class Contract(pa.DataFrameModel):
     @classmethod
     def _custom_rules(cls) -> list[Rule]:
         named = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
-        row = ibis.table({column.name: column.dtype for column in cls.columns()}, name=cls.terms().table)
-        return [value.named(name, row) for name, value in named.items() if isinstance(value, rule)]
+        return [value.named(name, cls._row()) for name, value in named.items() if isinstance(value, rule)]
+
+    @classmethod
+    def _row(cls) -> ir.Table:
+        return ibis.table({column.name: column.dtype for column in cls.columns()}, name=cls.terms().table)
 
     @classmethod
     def build_schema_(cls, **options: Any) -> DataFrameSchema:
@@ -296,6 +323,16 @@ class LoadedTable(Contract):
     source_file: Text = column("File the row was read from.", name="_source_file")
     row_number: Integer = column("Number of the row in its file, from 1.", ge=1, name="_row_number")
     loaded_at: Instant = column("When the row was loaded (UTC).", name="_loaded_at")
+
+
+def _sql(custom: Custom, row: ir.Table) -> str:
+    """The condition of a rule in the models' dialect, on bare column names."""
+    text = str(ibis.to_sql(row.select(holds=custom.condition(row)), dialect="bigquery"))
+    query: Any = sqlglot.parse_one(text, dialect="bigquery")
+    condition = query.selects[0].unalias()
+    for name in condition.find_all(exp.Column):
+        name.set("table", None)
+    return str(condition.sql("bigquery")).replace("`", "")
 
 
 def _check(one: RowRule) -> pa.Check:

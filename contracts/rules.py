@@ -186,11 +186,15 @@ class MaxLength(RowRule):
 
 @dataclass(frozen=True)
 class Custom(RowRule):
-    """A rule over several columns, written in the contract as a method under `@rule`."""
+    """A rule over several columns, written in the contract as `name = rule("...", lambda row: ...)`.
+
+    `sql` is the condition in the models' dialect, in statements only.
+    """
 
     label: str
     sentence: str
     condition: Callable[[ir.Table], ir.BooleanValue] = field(compare=False)
+    sql: str = ""
 
     @property
     def name(self) -> str:
