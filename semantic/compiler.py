@@ -6,6 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from semantic.datamodel.types import DataModel, DimensionType, Measure
+from semantic.plan.build import Planner
+from semantic.plan.joins import JoinGraph
+from semantic.plan.members import Members
+from semantic.plan.shape import Shape, bind
+from semantic.plan.types import Plan
+from semantic.query.types import Query
+from semantic.sql.parameters import Slot, collect
+from semantic.sql.select import SelectBuilder
+
 ColumnType = Literal["number", "string", "boolean", "time", "geo"]
 TableResolver = Callable[[str], str]
 """Maps a cube's `sql_table` (`core.events`) to the table to read (`core__dev.events`)."""
@@ -29,7 +39,7 @@ class CompiledQuery:
     """SQL with bound parameters, and the columns it returns, in order.
 
     For `duckdb` the parameters stand as `$1`, `$2`, ... and are numbered from one; for `bigquery` as `@p1`, `@p2`.
-    Parameters are str, int, float, bool or (naive, UTC) datetime.
+    Parameters are str, int, float, bool, Decimal or (naive, UTC) datetime.
     """
 
     sql: str
@@ -38,3 +48,98 @@ class CompiledQuery:
     dialect: str = "duckdb"
     used_pre_aggregations: tuple[str, ...] = ()
     security_context: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CachedPlan:
+    """What stays the same for all queries of one shape."""
+
+    sql: str
+    slots: tuple[Slot, ...]
+    columns: tuple[ResultColumn, ...]
+    plan: Plan
+
+
+class Compiler:
+    """Compiles queries over one data model. Keeps a plan per shape of query, so that known shapes cost next to nothing.
+
+    Safe to use from several threads: a plan computed twice is the same plan.
+    """
+
+    def __init__(
+        self,
+        model: DataModel,
+        *,
+        dialect: str = "duckdb",
+        tables: TableResolver | None = None,
+        cache_size: int = 4096,
+    ) -> None:
+        self.model = model
+        self.dialect = dialect
+        self.tables = tables
+        self.planner = Planner(model, Members(model), JoinGraph(model))
+        self._cache: dict[Shape, CachedPlan] = {}
+        self._cache_size = cache_size
+
+    def compile(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> CompiledQuery:
+        """The SQL of a query. Raises QueryError and its kin when there is none that would be right."""
+        shape, values = bind(query, self.model)
+        cached = self._cache.get(shape)
+        if cached is None:
+            cached = self._compile(shape)
+            self._remember(shape, cached)
+        return CompiledQuery(
+            sql=cached.sql,
+            parameters=collect(cached.slots, values, security_context),
+            columns=cached.columns,
+            dialect=self.dialect,
+            security_context=security_context,
+        )
+
+    def _remember(self, shape: Shape, cached: CachedPlan) -> None:
+        if len(self._cache) >= self._cache_size:
+            self._cache.pop(next(iter(self._cache)), None)
+        self._cache[shape] = cached
+
+    def _compile(self, shape: Shape) -> CachedPlan:
+        plan = self.planner.plan(shape)
+        builder = SelectBuilder(self.planner, self.dialect, shape, self.tables)
+        select = builder.build(plan)
+        sql = select.sql(dialect=self.dialect, pretty=True, copy=False)
+        return CachedPlan(sql, builder.parameters.slots, self._columns(plan), plan)
+
+    def _columns(self, plan: Plan) -> tuple[ResultColumn, ...]:
+        columns = []
+        for group in plan.groups:
+            dimension = self.planner.members.dimension(group.name)
+            key = f"{group.name}.{group.granularity}" if group.granularity else group.name
+            kind: Literal["dimension", "time_dimension"] = "time_dimension" if group.granularity else "dimension"
+            columns.append(
+                ResultColumn(key, group.alias, group.name, _dimension_type(dimension.type), kind, group.granularity)
+            )
+        for value in plan.values:
+            measure = self.planner.members.measure(value.name)
+            columns.append(ResultColumn(value.name, value.alias, value.name, _measure_type(measure), "measure"))
+        return tuple(columns)
+
+
+def compile_query(
+    model: DataModel,
+    query: Query,
+    *,
+    dialect: str = "duckdb",
+    security_context: Mapping[str, Any] | None = None,
+    tables: TableResolver | None = None,
+) -> CompiledQuery:
+    """The SQL of one query. What compiles many keeps a `Compiler`, which remembers plans."""
+    return Compiler(model, dialect=dialect, tables=tables).compile(query, security_context=security_context)
+
+
+def _dimension_type(kind: DimensionType) -> ColumnType:
+    return "string" if kind == "switch" else kind
+
+
+def _measure_type(measure: Measure) -> ColumnType:
+    if measure.type in ("string", "boolean", "time"):
+        return measure.type  # type: ignore[return-value]
+    return "number"

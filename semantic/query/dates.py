@@ -104,7 +104,7 @@ def _moment(words: str, zone: ZoneInfo, local: datetime) -> DateRange:
 
 
 def _absolute(text: str, zone: ZoneInfo) -> DateRange:
-    if (day := _DAY.fullmatch(text)) is not None:
+    if _DAY.fullmatch(text) is not None:
         start = datetime.fromisoformat(text)
         return DateRange(start, start + timedelta(days=1) - _MILLISECOND)
     match = _TIME.fullmatch(text)

@@ -1,0 +1,174 @@
+"""From a shape to a plan: resolve, join, find what is multiplied, and split the measures into parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from semantic.datamodel.types import DataModel, Measure
+from semantic.errors import PlanError
+from semantic.plan.joins import Hint, JoinGraph, JoinTree
+from semantic.plan.members import Members
+from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape
+from semantic.plan.types import Group, Keys, Part, Plan, Rows, Value, Where
+from semantic.query.types import SqlCondition
+
+# A join may repeat their rows and they stay the same; counts look at distinct keys instead.
+_INDIFFERENT = ("count", "count_distinct", "count_distinct_approx", "min", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans shapes over one data model."""
+
+    model: DataModel
+    members: Members
+    graph: JoinGraph
+
+    def plan(self, shape: Shape) -> Plan:
+        """The plan of a shape. Raises PlanError when there is no SQL that would be right."""
+        groups = self.groups(shape)
+        values = tuple(Value(alias_of(name), name, self.members.target(name).full_name) for name in shape.measures)
+        where_filters, having = self.split_filters(shape.filters)
+        where = Where(tuple(time for time in shape.times if time.range), shape.segments, where_filters)
+        wanted = [*shape.measures, *(name for entry in having for name in filter_members(entry))]
+        tree = self.tree(self.hints(shape))
+        parts = tuple(self.parts(wanted, tree, groups, where, shape))
+        return Plan(shape, groups, values, parts, having)
+
+    # Resolution
+
+    def groups(self, shape: Shape) -> tuple[Group, ...]:
+        """The columns to group by: dimensions, then time dimensions with a granularity."""
+        found = [Group(alias_of(name), name, self.members.dimension(name).full_name) for name in shape.dimensions]
+        for time in shape.times:
+            if time.granularity is not None:
+                alias = f"{alias_of(time.dimension)}_{time.granularity}"
+                target = self.members.dimension(time.dimension).full_name
+                found.append(Group(alias, time.dimension, target, time.granularity))
+        return tuple(dict.fromkeys(found))
+
+    def hints(self, shape: Shape) -> tuple[Hint, ...]:
+        """The join hints of all members, in the order that decides the root: measures come first."""
+        names: list[str] = [*shape.measures, *shape.dimensions, *shape.segments]
+        dimensions, measures = self.split_filters(shape.filters)
+        names += [name for entry in (*dimensions, *measures) for name in filter_members(entry)]
+        names += [time.dimension for time in shape.times]
+        return self.hints_of(names, shape.join_hints)
+
+    def hints_of(self, names: Iterable[str], first: Sequence[Hint] = ()) -> tuple[Hint, ...]:
+        found: dict[Hint, None] = dict.fromkeys(first)
+        for name in names:
+            found.update(dict.fromkeys(self.members.dependencies(name).hints))
+        return tuple(found)
+
+    def tree(self, hints: tuple[Hint, ...]) -> JoinTree:
+        """The join tree, with the cubes that join conditions mention joined before they are needed."""
+        tree = self.graph.tree(hints)
+        for _ in range(100):
+            cubes = set(tree.cubes)
+            needed: dict[Hint, None] = {}
+            for join in tree.joins:
+                for path in join_references(join.sql.references.values()):
+                    if path not in cubes:
+                        needed[(path,)] = None
+            if not needed:
+                return tree
+            hints = (*hints, *needed)
+            tree = self.graph.tree(hints)
+        raise PlanError("Can not construct joins for the query, potential loop detected", code="join_loop")
+
+    # Filters
+
+    def split_filters(self, filters: Sequence[BoundFilter]) -> tuple[tuple[BoundFilter, ...], tuple[BoundFilter, ...]]:
+        """Conditions over rows, and conditions over measures (HAVING). An `or` of both has no meaning."""
+        rows: list[BoundFilter] = []
+        aggregates: list[BoundFilter] = []
+        for entry in flattened(filters):
+            kinds = {self.members.is_measure(name) for name in filter_members(entry)}
+            if len(kinds) > 1:
+                message = "You cannot use dimension and measure in same condition"
+                names = ", ".join(filter_members(entry))
+                raise PlanError(message, place=names, advice="put them under `and`, not `or`", code="mixed_filter")
+            (aggregates if True in kinds else rows).append(entry)
+        return tuple(rows), tuple(aggregates)
+
+    # Parts
+
+    def parts(
+        self, measures: Sequence[str], tree: JoinTree, groups: tuple[Group, ...], where: Where, shape: Shape
+    ) -> Iterator[Part]:
+        """The measures sorted into what one select can compute together."""
+        if shape.ungrouped or not measures:
+            names = tuple(dict.fromkeys(self.members.target(name).full_name for name in measures))
+            yield Rows(tree, names, groups, where)
+            return
+        leaves = dict.fromkeys(leaf for name in measures for leaf in self.members.leaves(name))
+        plain = [leaf for leaf in leaves if not self._is_multiplied(leaf, tree)]
+        multiplied: dict[str, list[str]] = {}
+        for leaf in leaves:
+            if leaf not in plain:
+                multiplied.setdefault(self.members.measure(leaf).cube, []).append(leaf)
+        if plain:
+            yield Rows(tree, tuple(plain), groups, where)
+        for cube, repeated in multiplied.items():
+            yield self.keys(cube, repeated, tree, groups, where)
+
+    def keys(self, cube: str, names: Sequence[str], tree: JoinTree, groups: tuple[Group, ...], where: Where) -> Keys:
+        """The part of a cube's multiplied measures. Their own cubes must not multiply it again."""
+        if not self.model.cubes[cube].primary_key:
+            message = f"Joins repeat the rows of '{cube}', which has no primary key to tell them apart"
+            raise PlanError(message, place=names[0], advice=f"declare a primary_key in {cube}", code="no_primary_key")
+        own = self.graph.rooted(cube, self.hints_of(names))
+        if cube in own.multiplied:
+            shown = ", ".join(names)
+            message = f"'{shown}' references cubes that lead to row multiplication. Please rewrite it using sub query."
+            raise PlanError(message, place=shown, advice="use a dimension with `sub_query: true`", code="fan_out")
+        return Keys(tree, cube, own, tuple(names), groups, where)
+
+    def _is_multiplied(self, leaf: str, tree: JoinTree) -> bool:
+        measure = self.members.measure(leaf)
+        if measure.cube not in tree.multiplied:
+            return False
+        return not _keeps_under_joins(measure, self.model)
+
+
+def _keeps_under_joins(measure: Measure, model: DataModel) -> bool:
+    if measure.type == "count":
+        # Counting distinct keys needs a key, and no value of its own to count.
+        return bool(model.cubes[measure.cube].primary_key) and measure.sql is None
+    return measure.type in _INDIFFERENT
+
+
+def alias_of(name: str) -> str:
+    """The column alias of a member: `orders.created_at` -> `orders__created_at`."""
+    return name.replace(".", "__")
+
+
+def flattened(filters: Sequence[BoundFilter]) -> Iterator[BoundFilter]:
+    """Conditions with the outer `and`s taken apart."""
+    for entry in filters:
+        if isinstance(entry, BoundGroup) and (entry.connector == "and" or len(entry.children) == 1):
+            yield from flattened(entry.children)
+        else:
+            yield entry
+
+
+def filter_members(entry: BoundFilter) -> tuple[str, ...]:
+    """The members that a condition is over."""
+    if isinstance(entry, BoundCondition):
+        return (entry.member,)
+    if isinstance(entry, SqlCondition):
+        return entry.members
+    return tuple(name for child in entry.children for name in filter_members(child))
+
+
+def join_references(references: Iterable[object]) -> Iterator[str]:
+    """The cubes that a join's condition mentions."""
+    for reference in references:
+        kind = getattr(reference, "kind", "")
+        path: tuple[str, ...] = getattr(reference, "path", ())
+        if kind == "cube":
+            yield path[-1]
+        elif kind == "member":
+            yield path[-2]

@@ -1,0 +1,179 @@
+"""What each member depends on: the cubes to join, the sub-query dimensions, and the measures it is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from semantic.datamodel.checks import snippets
+from semantic.datamodel.templates import PLACEHOLDER
+from semantic.datamodel.types import DataModel, Dimension, Measure, Member, Segment, Sql
+from semantic.errors import PlanError, UnknownMemberError
+from semantic.plan.joins import Hint
+
+AnyMember = Measure | Dimension | Segment
+_COMPOSED = ("number", "string", "boolean", "time", "number_agg")
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What a member needs. `hints` are the join paths, own cube first; `sub_queries` full names of dimensions."""
+
+    hints: tuple[Hint, ...]
+    sub_queries: tuple[str, ...]
+    time_shifts: bool = False
+
+
+class Members:
+    """Looks members up, through views, and remembers what they depend on."""
+
+    def __init__(self, model: DataModel) -> None:
+        self.model = model
+        self._targets: dict[str, AnyMember] = {}
+        self._dependencies: dict[str, Dependencies] = {}
+        self._leaves: dict[str, tuple[str, ...]] = {}
+        self._made: dict[str, Measure] = {}
+
+    def sub_query_measure(self, name: str) -> str:
+        """The measure that a sub_query dimension is, inside its sub-select; named after the dimension."""
+        dimension = self.dimension(name)
+        made = f"{dimension.full_name}__value"
+        if made not in self._made:
+            self._made[made] = Measure(
+                cube=dimension.cube,
+                name=f"{dimension.name}__value",
+                place=dimension.place,
+                title=dimension.title,
+                short_title=dimension.short_title,
+                sql=dimension.sql,
+                type="number",
+            )
+        return made
+
+    def lookup(self, name: str) -> AnyMember | None:
+        """A member by its full name, of the data model or made while planning."""
+        return self._made.get(name) or self.model.member(name)
+
+    def target(self, name: str) -> AnyMember:
+        """The cube member behind a name: itself, or what a view's member stands for."""
+        found = self._targets.get(name)
+        if found is None:
+            found = self._targets[name] = self._target(name)
+        return found
+
+    def _target(self, name: str) -> AnyMember:
+        member = self.lookup(name)
+        if member is None:
+            raise UnknownMemberError(f"'{name.partition('.')[2]}' not found for path '{name}'", place=name)
+        if member.alias_of is not None:
+            return self.target(member.alias_of.name)
+        return member
+
+    def measure(self, name: str) -> Measure:
+        """The measure behind a name."""
+        found = self.target(name)
+        if not isinstance(found, Measure):
+            raise UnknownMemberError(f"'{found.name}' not found for path '{name}'", place=name)
+        return found
+
+    def dimension(self, name: str) -> Dimension:
+        """The dimension behind a name."""
+        found = self.target(name)
+        if not isinstance(found, Dimension):
+            raise UnknownMemberError(f"'{found.name}' not found for path '{name}'", place=name)
+        return found
+
+    def is_measure(self, name: str) -> bool:
+        return isinstance(self.target(name), Measure)
+
+    def dependencies(self, name: str) -> Dependencies:
+        """What a member of a query needs, by its name in the query (a view's member brings the view's path)."""
+        found = self._dependencies.get(name)
+        if found is None:
+            hints: dict[Hint, None] = {}
+            subs: dict[str, None] = {}
+            self._collect(name, hints, subs, 0)
+            found = self._dependencies[name] = Dependencies(tuple(hints), tuple(subs))
+        return found
+
+    def _collect(self, name: str, hints: dict[Hint, None], subs: dict[str, None], depth: int) -> None:
+        if depth > 100:
+            raise PlanError(f"'{name}' is defined by itself", place=name, code="cycle")
+        member = self.lookup(name)
+        if member is None:
+            raise UnknownMemberError(f"'{name.partition('.')[2]}' not found for path '{name}'", place=name)
+        if member.alias_of is not None:
+            hints.setdefault(member.alias_of.cubes)
+            self._collect(member.alias_of.name, hints, subs, depth + 1)
+            return
+        if not self.model.cubes[member.cube].is_view and not any(member.cube == hint[-1] for hint in hints):
+            hints.setdefault((member.cube,))
+        if isinstance(member, Dimension) and member.sub_query:
+            # Its measures live in a sub-select of their own: nothing of it is joined here.
+            subs.setdefault(name)
+            return
+        for sql in snippets(member):
+            for path, referred in references(sql):
+                if referred:
+                    if len(path) > 1:
+                        hints.setdefault(path)
+                    self._collect(f"{path[-1]}.{referred}", hints, subs, depth + 1)
+                elif not any(path[-1] == hint[-1] for hint in hints):
+                    hints.setdefault(path)
+
+    def leaves(self, name: str) -> tuple[str, ...]:
+        """The measures that a measure is computed from after grouping: itself unless it only combines others."""
+        found = self._leaves.get(name)
+        if found is None:
+            measure = self.measure(name)
+            if self.is_composed(measure):
+                below = (self.leaves(child) for child in self.children(measure))
+                found = tuple(dict.fromkeys(leaf for leaves in below for leaf in leaves))
+            else:
+                found = (measure.full_name,)
+            self._leaves[name] = found
+        return found
+
+    def children(self, measure: Measure) -> tuple[str, ...]:
+        """The measures that a measure's own SQL refers to, as cube measures."""
+        found: dict[str, None] = {}
+        for sql in snippets(measure):
+            for path, referred in references(sql):
+                if referred and self.is_measure(f"{path[-1]}.{referred}"):
+                    found.setdefault(self.target(f"{path[-1]}.{referred}").full_name)
+        return tuple(found)
+
+    def is_composed(self, measure: Measure) -> bool:
+        """Whether a measure only combines other measures, so that it can be computed from their results."""
+        if measure.type not in _COMPOSED or measure.sql is None or measure.multi_stage is not None:
+            return False
+        if not self.children(measure):
+            return False
+        tree = measure.sql.tree
+        if tree.find(exp.AggFunc) is not None:
+            return False
+        return all(self._is_measure_reference(column, measure) for column in tree.find_all(exp.Column))
+
+    def _is_measure_reference(self, column: exp.Expr, measure: Member) -> bool:
+        if measure.sql is None:
+            return False
+        reference = measure.sql.references.get(column.name)
+        if reference is None or reference.kind != "member":
+            return reference is not None and reference.kind == "security_context"
+        return self.is_measure(f"{reference.path[-2]}.{reference.path[-1]}")
+
+
+def references(sql: Sql) -> Iterator[tuple[Hint, str]]:
+    """What a snippet refers to: the path of cubes, and the member or "" for a mention of the cube alone."""
+    for reference in sql.references.values():
+        if reference.kind == "cube":
+            yield reference.path, ""
+        elif reference.kind == "member":
+            yield reference.path[:-1], reference.path[-1]
+
+
+def is_placeholder(name: str) -> bool:
+    """Whether an identifier in a snippet's tree stands for a reference."""
+    return name.startswith(PLACEHOLDER)

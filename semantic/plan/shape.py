@@ -1,0 +1,215 @@
+"""A query taken apart: its shape, which decides the SQL, and its values, which are only bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from semantic.datamodel.types import DataModel, Dimension, Measure
+from semantic.errors import QueryFormatError
+from semantic.query.dates import parse_time, to_utc
+from semantic.query.types import Condition, DateRange, Filter, Group, Order, Query, SqlCondition
+
+Value = str | int | float | bool | Decimal | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRange:
+    """A date range by the slots of its ends (UTC). `end_open`: the end itself is outside."""
+
+    start: int
+    end: int
+    end_open: bool
+    local_start: int
+    local_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTime:
+    """A time dimension with its granularity and range."""
+
+    dimension: str
+    granularity: str | None
+    range: BoundRange | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundCondition:
+    """A condition by the slots of its values; `null` says that NULL was among them."""
+
+    member: str
+    operator: str
+    slots: tuple[int, ...]
+    null: bool = False
+    end_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BoundGroup:
+    """Conditions under `and` or `or`."""
+
+    connector: Literal["and", "or"]
+    children: tuple[BoundFilter, ...]
+
+
+BoundFilter = BoundCondition | BoundGroup | SqlCondition
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Everything of a query but its values. Two queries of one shape have the same SQL."""
+
+    measures: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    times: tuple[BoundTime, ...]
+    segments: tuple[str, ...]
+    filters: tuple[BoundFilter, ...]
+    order: tuple[Order, ...] | None
+    limit: int | None
+    offset: int
+    timezone: str
+    ungrouped: bool
+    join_hints: tuple[tuple[str, ...], ...]
+
+
+def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
+    """The shape of a query, and its values by slot. Raises QueryFormatError for a value its member cannot have."""
+    binder = Binder(model, query.timezone)
+    times = tuple(
+        BoundTime(time.dimension, time.granularity, binder.range(time.date_range)) for time in query.time_dimensions
+    )
+    filters = tuple(binder.filter(entry) for entry in query.filters)
+    shape = Shape(
+        query.measures, query.dimensions, times, query.segments, filters, query.order, query.limit, query.offset,
+        query.timezone, query.ungrouped, query.join_hints,
+    )  # fmt: skip
+    return shape, tuple(binder.values)
+
+
+class Binder:
+    """Gives out slots for values, each converted to what its member's type compares with."""
+
+    def __init__(self, model: DataModel, timezone: str) -> None:
+        self.model = model
+        self.zone = _zone(timezone)
+        self.values: list[Value] = []
+
+    def slot(self, value: Value) -> int:
+        self.values.append(value)
+        return len(self.values) - 1
+
+    def range(self, span: DateRange | None) -> BoundRange | None:
+        """Slots of a range's ends, in UTC and in local time. An end in the last millisecond of a unit stands for all
+        of it, so that microseconds are not lost."""
+        if span is None:
+            return None
+        local_end, end_open = _open_end(span.end)
+        start, end = to_utc(span.start, self.zone), to_utc(local_end, self.zone)
+        return BoundRange(
+            self.slot(start), self.slot(end), end_open, self.slot(span.start), self.slot(local_end)
+        )  # fmt: skip
+
+    def filter(self, entry: Filter) -> BoundFilter:
+        if isinstance(entry, Group):
+            return BoundGroup(entry.connector, tuple(self.filter(child) for child in entry.children))
+        if isinstance(entry, SqlCondition):
+            return entry
+        return self.condition(entry)
+
+    def condition(self, entry: Condition) -> BoundCondition:
+        values = [value for value in entry.values if value is not None]
+        null = len(values) < len(entry.values)
+        if entry.operator in DATE_OPERATORS:
+            return self._date_condition(entry, values)
+        if entry.operator in SINGLE_VALUE:
+            values = values[:1]
+            if not values:
+                raise _bad_value(entry, "null", "a value to compare with")
+        convert = self._converter(entry)
+        return BoundCondition(entry.member, entry.operator, tuple(self.slot(convert(value)) for value in values), null)
+
+    def _date_condition(self, entry: Condition, values: list[str]) -> BoundCondition:
+        if not values:
+            raise _bad_value(entry, "null", "a date")
+        spans = [parse_time(value, self.zone) for value in values[:2]]
+        if entry.operator in ("inDateRange", "notInDateRange", "onTheDate"):
+            end, end_open = _open_end(spans[-1].end)
+            slots = (self.slot(to_utc(spans[0].start, self.zone)), self.slot(to_utc(end, self.zone)))
+            return BoundCondition(entry.member, entry.operator, slots, end_open=end_open)
+        return BoundCondition(entry.member, entry.operator, (self.slot(to_utc(spans[0].start, self.zone)),))
+
+    def _converter(self, entry: Condition) -> Callable[[str], Value]:
+        if entry.operator in LIKE_OPERATORS:
+            return _escape_like
+        member = self.model.member(entry.member)
+        kind = _value_kind(member)
+        if kind == "number":
+            return lambda value: _number(entry, value)
+        if kind == "boolean":
+            return lambda value: _boolean(entry, value)
+        if kind == "time":
+            return lambda value: to_utc(parse_time(value, self.zone).start, self.zone)
+        return str
+
+
+DATE_OPERATORS = frozenset(
+    ["inDateRange", "notInDateRange", "onTheDate", "beforeDate", "beforeOrOnDate", "afterDate", "afterOrOnDate"]
+)
+LIKE_OPERATORS = frozenset(
+    ["contains", "notContains", "startsWith", "notStartsWith", "endsWith", "notEndsWith"]
+)  # fmt: skip
+SINGLE_VALUE = frozenset(["gt", "gte", "lt", "lte"])
+
+
+@lru_cache(maxsize=1024)
+def _zone(timezone: str) -> ZoneInfo:
+    return ZoneInfo(timezone)
+
+
+def _open_end(end: datetime) -> tuple[datetime, bool]:
+    if end.microsecond == 999_000:
+        return end + timedelta(milliseconds=1), True
+    return end, False
+
+
+def _value_kind(member: object) -> str:
+    if isinstance(member, Dimension):
+        return member.type
+    if isinstance(member, Measure) and member.type in ("string", "boolean", "time"):
+        return member.type
+    return "number"
+
+
+def _escape_like(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _number(entry: Condition, value: str) -> Value:
+    try:
+        return int(value)
+    except ValueError:
+        pass
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise _bad_value(entry, value, "a number", f"Could not convert string '{value}' to DOUBLE") from None
+    if not number.is_finite() or abs(number.adjusted()) > 30:
+        return float(value)
+    return number if len(number.as_tuple().digits) <= 30 else float(value)
+
+
+def _boolean(entry: Condition, value: str) -> bool:
+    known = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}.get(value.lower())
+    if known is None:
+        raise _bad_value(entry, value, "true or false")
+    return known
+
+
+def _bad_value(entry: Condition, value: str, wanted: str, message: str = "") -> QueryFormatError:
+    text = message or f"Filter on '{entry.member}': '{value}' is not {wanted}"
+    return QueryFormatError(text, place=entry.member, advice=f"{entry.operator} takes {wanted}", code="filter_value")

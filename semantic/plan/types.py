@@ -1,0 +1,110 @@
+"""A plan: which parts are computed, over which joins, and how they come together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from semantic.datamodel.types import MultiStage, RollingWindow, TimeShift
+from semantic.plan.joins import JoinTree
+from semantic.plan.shape import BoundFilter, BoundTime, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A column to group by. `name` is the member as the query says it, `target` the cube member behind it."""
+
+    alias: str
+    name: str
+    target: str
+    granularity: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What the column is known by in scopes."""
+        return f"{self.target}.{self.granularity}" if self.granularity else self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A measure of the query."""
+
+    alias: str
+    name: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What rows must pass: ranges of time dimensions, segments, and conditions over dimensions."""
+
+    times: tuple[BoundTime, ...] = ()
+    segments: tuple[str, ...] = ()
+    filters: tuple[BoundFilter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Measures aggregated straight over joined rows."""
+
+    tree: JoinTree
+    measures: tuple[str, ...]
+    groups: tuple[Group, ...]
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Measures of a cube whose rows the joins repeat: the distinct keys per group first, then each key's row once.
+
+    `own` is the tree of the cubes that the measures themselves need.
+    """
+
+    tree: JoinTree
+    cube: str
+    own: JoinTree
+    measures: tuple[str, ...]
+    groups: tuple[Group, ...]
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Windowed:
+    """A measure over a rolling window: buckets first, then a window of buckets per time of a series."""
+
+    base: Rows | Keys
+    measure: str
+    window: RollingWindow
+    time: Group
+    groups: tuple[Group, ...]
+    bound: BoundTime
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A multi-stage measure: `inputs` computed at their own grain, then aggregated again (or ranked) to the query's.
+
+    `shift` moves the time of the input. `partition` are the groups within which a rank counts.
+    """
+
+    measure: str
+    stage: MultiStage
+    inputs: Plan
+    kind: Literal["aggregate", "rank", "calculate", "passthrough"]
+    groups: tuple[Group, ...]
+    shift: tuple[TimeShift, ...] = ()
+
+
+Part = Rows | Keys | Windowed | Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Parts computed at one grain, joined on the groups; `groups` and `values` are the columns in order."""
+
+    shape: Shape
+    groups: tuple[Group, ...]
+    values: tuple[Value, ...]
+    parts: tuple[Part, ...]
+    having: tuple[BoundFilter, ...] = ()
+    union: bool = False

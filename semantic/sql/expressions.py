@@ -1,0 +1,284 @@
+"""Members as SQL expressions: references filled in, aggregates around rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from semantic.datamodel.intervals import parse_interval
+from semantic.datamodel.templates import PLACEHOLDER, parse_boolean_argument
+from semantic.datamodel.types import Case, DataModel, Dimension, Measure, Reference, Sql
+from semantic.errors import PlanError
+from semantic.plan.members import AnyMember, Members
+from semantic.sql.dialects import (
+    DIALECTS,
+    Dialect,
+    column,
+    custom_interval,
+    granularity_bucket,
+    is_null,
+    is_set,
+    quoted,
+)  # fmt: skip
+
+Fill = Callable[[Reference], exp.Expr]
+# What binds at least as tightly as any operator around it, and so needs no parentheses.
+_ATOMS = (exp.Column, exp.Literal, exp.Func, exp.Paren, exp.Cast, exp.Var, exp.Subquery, exp.Boolean, exp.Null,
+          exp.Parameter, exp.Bracket, exp.Window, exp.Case)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where an expression stands.
+
+    `aliases` renames cubes (a cube's table is else called by its own name). `columns` gives members that are computed
+    already, by full name (and `name.granularity`). `multiplied` cubes have repeated rows. `ungrouped` asks for rows
+    instead of aggregates.
+    """
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, exp.Expr] = field(default_factory=dict)
+    multiplied: frozenset[str] = frozenset()
+    ungrouped: bool = False
+    timezone: str = "UTC"
+
+
+class Expressions:
+    """Builds the expressions of one data model for one dialect. `special` fills FILTER_PARAMS and SECURITY_CONTEXT."""
+
+    def __init__(self, model: DataModel, members: Members, dialect: str, special: Fill) -> None:
+        self.model = model
+        self.members = members
+        self.dialect: Dialect = DIALECTS[dialect]
+        self.special = special
+
+    # Rows
+
+    def member(self, name: str, scope: Scope) -> exp.Expr:
+        """Any member in a scope: dimensions and segments of rows, measures aggregated."""
+        target = self.members.target(name)
+        if isinstance(target, Measure):
+            return self.measure(target, scope)
+        return self.row(target, scope)
+
+    def row(self, member: AnyMember, scope: Scope) -> exp.Expr:
+        """A dimension or segment of one row."""
+        known = scope.columns.get(member.full_name)
+        if known is not None:
+            return known.copy()
+        if isinstance(member, Dimension):
+            if member.case is not None:
+                return self.case(member.case, member.cube, scope)
+            if member.latitude is not None and member.longitude is not None:
+                return self._point(member.latitude, member.longitude, member.cube, scope)
+        if member.sql is None:
+            raise PlanError(f"'{member.full_name}' has no SQL of its own", place=member.full_name, code="no_sql")
+        return self.fill(member.sql, member.cube, scope)
+
+    def _point(self, latitude: Sql, longitude: Sql, cube: str, scope: Scope) -> exp.Expr:
+        first, second = (self.dialect.text(self.fill(sql, cube, scope)) for sql in (latitude, longitude))
+        left = exp.DPipe(this=first, expression=exp.Literal.string(","))
+        return exp.DPipe(this=left, expression=second)
+
+    def case(self, case: Case, cube: str, scope: Scope) -> exp.Expr:
+        """A `case`, of conditions or over a switch."""
+        branches = []
+        for branch in case.when:
+            condition = branch.condition
+            when: exp.Expr = (
+                self.fill(condition, cube, scope) if condition is not None else exp.Literal.string(branch.value or "")
+            )
+            branches.append(exp.If(this=when, true=self._label(branch.result, cube, scope)))
+        otherwise = None if case.otherwise is None else self._label(case.otherwise, cube, scope)
+        switch = None if case.switch is None else self.fill(case.switch, cube, scope)
+        return exp.Case(this=switch, ifs=branches, default=otherwise)
+
+    def _label(self, label: Sql | str, cube: str, scope: Scope) -> exp.Expr:
+        return exp.Literal.string(label) if isinstance(label, str) else self.fill(label, cube, scope)
+
+    def fill(self, sql: Sql, cube: str, scope: Scope) -> exp.Expr:
+        """A snippet with its references filled in, and its bare columns bound to the cube's own table."""
+        tree = sql.tree.copy()
+        alias = scope.aliases.get(cube, cube)
+        if isinstance(tree, exp.Column):
+            return self._fill_column(tree, sql, alias, scope)
+        inner = {id(node) for query in tree.find_all(exp.Query) for node in query.find_all(exp.Column)}
+        bound = {name.name for part in tree.find_all(exp.Lambda) for name in part.expressions}
+        for node in list(tree.find_all(exp.Column)):
+            is_reference = node.name.startswith(PLACEHOLDER) or node.table.startswith(PLACEHOLDER)
+            if not is_reference and (id(node) in inner or node.name in bound):
+                continue
+            filled = self._fill_column(node, sql, alias, scope)
+            if node is tree:
+                return filled
+            node.replace(wrapped(filled))
+        return tree
+
+    def _fill_column(self, node: exp.Column, sql: Sql, alias: str, scope: Scope) -> exp.Expr:
+        parts = [part.name for part in node.parts]
+        reference = sql.references.get(parts[0])
+        if reference is None:
+            if (
+                len(parts) == 1 and not self.model.cubes[alias].is_view
+                if alias in self.model.cubes
+                else len(parts) == 1
+            ):
+                return column(parts[0], alias)
+            return node
+        if len(parts) == 1:
+            return self.reference(reference, scope)
+        if reference.kind != "cube":
+            raise PlanError(f"`{sql.text}`: a member has no columns of its own", place=sql.text, code="bad_reference")
+        table = scope.aliases.get(reference.path[-1], reference.path[-1])
+        tree: exp.Expr = column(parts[1], table)
+        for part in parts[2:]:
+            tree = exp.Dot(this=tree, expression=quoted(part))
+        return tree
+
+    def reference(self, reference: Reference, scope: Scope) -> exp.Expr:
+        """What a reference stands for in a scope."""
+        if reference.kind == "cube":
+            return exp.Column(this=quoted(scope.aliases.get(reference.path[-1], reference.path[-1])))
+        if reference.kind != "member":
+            return self.special(reference)
+        name = f"{reference.path[-2]}.{reference.path[-1]}"
+        if reference.granularity:
+            return self.time(name, reference.granularity, scope)
+        return self.member(name, scope)
+
+    def time(self, name: str, granularity: str, scope: Scope) -> exp.Expr:
+        """A time dimension's bucket, in local time."""
+        dimension = self.members.dimension(name)
+        known = scope.columns.get(f"{dimension.full_name}.{granularity}")
+        if known is not None:
+            return known.copy()
+        local = self.dialect.local_time(self.row(dimension, scope), scope.timezone)
+        return self.bucket(local, dimension, granularity, scope)
+
+    def bucket(self, local: exp.Expr, dimension: Dimension, granularity: str, scope: Scope) -> exp.Expr:
+        """The bucket of a local time, by a granularity of a dimension."""
+        custom = next((entry for entry in dimension.granularities if entry.name == granularity), None)
+        if custom is None:
+            return self.dialect.truncate(local, granularity)
+        if custom.sql is not None:
+            return self.fill(custom.sql, dimension.cube, scope)
+        interval = parse_interval(custom_interval(custom))
+        offset = parse_interval(custom.offset) if custom.offset else None
+        return granularity_bucket(self.dialect, local, interval, offset, custom.origin)
+
+    # Aggregates
+
+    def measure(self, measure: Measure, scope: Scope) -> exp.Expr:
+        """A measure aggregated over the rows of a scope, or per row when the scope is ungrouped."""
+        known = scope.columns.get(measure.full_name)
+        if known is not None:
+            return known.copy()
+        if measure.case is not None:
+            return self.case(measure.case, measure.cube, scope)
+        if measure.type in _CALCULATED:
+            return self._calculated(measure, scope)
+        operand = self.operand(measure, scope)
+        if scope.ungrouped:
+            return operand if operand is not None else exp.Literal.number(1)
+        return aggregate(measure.type, operand, distinct=self.counts_distinct(measure, scope))
+
+    def _calculated(self, measure: Measure, scope: Scope) -> exp.Expr:
+        if measure.sql is None:
+            raise PlanError(f"'{measure.full_name}' has no SQL", place=measure.full_name, code="no_sql")
+        filled = self.fill(measure.sql, measure.cube, scope)
+        conditions = [wrapped(self.fill(sql, measure.cube, scope)) for sql in measure.filters]
+        if not conditions:
+            return filled
+        # Each aggregate of the measure's own sees only the rows that pass.
+        for node in list(filled.find_all(exp.AggFunc)):
+            argument = node.this
+            if isinstance(argument, exp.Expr) and not isinstance(argument, exp.Star):
+                node.set("this", _only_if(conditions, argument))
+        return filled
+
+    def counts_distinct(self, measure: Measure, scope: Scope) -> bool:
+        """Whether a count has to look at keys because a join repeats its rows."""
+        return measure.type == "count" and measure.cube in scope.multiplied
+
+    def operand(self, measure: Measure, scope: Scope) -> exp.Expr | None:
+        """What a measure aggregates of each row, NULL where its filters say no; None for COUNT(*)."""
+        conditions = [wrapped(self.fill(sql, measure.cube, scope)) for sql in measure.filters]
+        value: exp.Expr | None
+        if measure.sql is not None:
+            value = self.fill(measure.sql, measure.cube, scope)
+        else:
+            value = self.key(measure.cube, scope)
+        if isinstance(value, exp.Star):
+            value = self.key(measure.cube, scope)
+        if not conditions:
+            if scope.ungrouped and measure.type == "count" and value is not None:
+                return _only_if([is_set(value)], exp.Literal.number(1))
+            return value
+        if value is None or (scope.ungrouped and measure.type == "count"):
+            value = exp.Literal.number(1)
+        return _only_if(conditions, value)
+
+    def key(self, cube: str, scope: Scope) -> exp.Expr | None:
+        """The primary key of a cube's row as one value; None when there is no key."""
+        keys = [self.row(dimension, scope) for dimension in self.model.cubes[cube].primary_key]
+        if not keys:
+            return None
+        if len(keys) == 1:
+            return keys[0]
+        total = self.dialect.text(keys[0])
+        for key in keys[1:]:
+            separated = exp.DPipe(this=total, expression=exp.Literal.string("|"))
+            total = exp.DPipe(this=separated, expression=self.dialect.text(key))
+        return total
+
+
+_CALCULATED = ("number", "string", "boolean", "time", "number_agg")
+_AGGREGATES: Mapping[str, type[exp.AggFunc]] = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}
+
+
+def aggregate(kind: str, operand: exp.Expr | None, *, distinct: bool = False) -> exp.Expr:
+    """An aggregate of a type of measure over a value per row; None counts rows."""
+    if operand is None:
+        return exp.Count(this=exp.Star())
+    if kind in _AGGREGATES:
+        return _AGGREGATES[kind](this=operand)
+    if kind == "count_distinct_approx":
+        return exp.ApproxDistinct(this=operand)
+    if kind == "count_distinct" or distinct:
+        return exp.Count(this=exp.Distinct(expressions=[operand]))
+    return exp.Count(this=operand)
+
+
+def _only_if(conditions: list[exp.Expr], value: exp.Expr) -> exp.Expr:
+    return exp.Case(ifs=[exp.If(this=conjunction([c.copy() for c in conditions]), true=value)])
+
+
+def conjunction(conditions: list[exp.Expr]) -> exp.Expr:
+    """All of at least one condition."""
+    total = conditions[0]
+    for condition in conditions[1:]:
+        total = exp.And(this=total, expression=condition)
+    return total
+
+
+def disjunction(conditions: list[exp.Expr]) -> exp.Expr:
+    """Any of at least one condition."""
+    total = conditions[0]
+    for condition in conditions[1:]:
+        total = exp.Or(this=total, expression=condition)
+    return total
+
+
+def wrapped(tree: exp.Expr) -> exp.Expr:
+    """A tree that may stand as an operand: in parentheses when it is an operator itself."""
+    return tree if isinstance(tree, _ATOMS) and not isinstance(tree, exp.Connector) else exp.Paren(this=tree)
+
+
+def filter_column(argument: str, dialect: str) -> exp.Expr:
+    """The column expression of FILTER_PARAMS."""
+    return parse_boolean_argument(argument, dialect=dialect)
+
+
+__all__ = ["Expressions", "Scope", "aggregate", "conjunction", "disjunction", "filter_column", "is_null", "wrapped"]

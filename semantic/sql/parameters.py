@@ -1,0 +1,48 @@
+"""Bound parameters: values stand in slots, and a statement numbers the slots that it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from semantic.errors import QueryFormatError
+from semantic.sql.dialects import Dialect
+
+Slot = int | tuple[str, ...]
+"""A query's value by its number, or a value of the security context by its path."""
+
+
+class Parameters:
+    """Gives out placeholders in order of first use; a slot used twice keeps its number."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._numbers: dict[Slot, int] = {}
+
+    def placeholder(self, slot: Slot) -> exp.Expr:
+        number = self._numbers.setdefault(slot, len(self._numbers) + 1)
+        return self._dialect.parameter(number)
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots in the order of their numbers."""
+        return tuple(self._numbers)
+
+
+def collect(slots: Sequence[Slot], values: Sequence[Any], context: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    """The parameters of a statement. Raises QueryFormatError when the security context lacks a key."""
+    return tuple(values[slot] if isinstance(slot, int) else context_value(slot, context) for slot in slots)
+
+
+def context_value(path: tuple[str, ...], context: Mapping[str, Any] | None) -> Any:
+    """A value of the security context by its path of keys."""
+    value: Any = context
+    for key in path:
+        if not isinstance(value, Mapping) or key not in value:
+            name = ".".join(path)
+            advice = "put it into the token, or mend the data model"
+            raise QueryFormatError(f"The security context has no '{name}'", place=name, advice=advice, code="context")
+        value = value[key]
+    return value

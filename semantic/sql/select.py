@@ -1,0 +1,445 @@
+"""From a plan to one SELECT: a common table expression per part, joined on the groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from semantic.datamodel.types import Cube, Dimension, Reference
+from semantic.errors import PlanError
+from semantic.plan.build import Planner, alias_of, filter_members
+from semantic.plan.joins import JoinTree
+from semantic.plan.shape import BoundFilter, Shape
+from semantic.plan.types import Group, Keys, Part, Plan, Rows, Value, Where
+from semantic.query.types import Order
+from semantic.sql.dialects import column, quoted
+from semantic.sql.expressions import Expressions, Scope, conjunction, filter_column, wrapped
+from semantic.sql.filters import Filters
+from semantic.sql.parameters import Parameters
+
+TableResolver = Callable[[str], str]
+
+
+@dataclass(slots=True)
+class Statement:
+    """The statement being written: its common table expressions, in order, by name."""
+
+    ctes: dict[str, exp.Select] = field(default_factory=dict)
+
+    def add(self, name: str, select: exp.Select) -> str:
+        """Keep a select under a name that is still free, and give the name."""
+        free = name
+        number = 2
+        while free in self.ctes:
+            free = f"{name}_{number}"
+            number += 1
+        self.ctes[free] = select
+        return free
+
+
+class SelectBuilder:
+    """Writes the SQL of plans of one shape."""
+
+    def __init__(self, planner: Planner, dialect: str, shape: Shape, tables: TableResolver | None = None) -> None:
+        self.planner = planner
+        self.members = planner.members
+        self.model = planner.model
+        self.shape = shape
+        self.tables = tables
+        self.expressions = Expressions(self.model, self.members, dialect, self._special)
+        self.dialect = self.expressions.dialect
+        self.parameters = Parameters(self.dialect)
+        self.filters = Filters(self.dialect, self.parameters)
+        self.statement = Statement()
+
+    def build(self, plan: Plan) -> exp.Select:
+        """The whole statement of a plan."""
+        select = self.select(plan)
+        self.order_and_limit(select, plan)
+        if self.statement.ctes:
+            ctes = [
+                exp.CTE(this=body, alias=exp.TableAlias(this=quoted(name)))
+                for name, body in self.statement.ctes.items()
+            ]
+            select.set("with_", exp.With(expressions=ctes))
+        return select
+
+    def select(self, plan: Plan) -> exp.Select:
+        """A plan's rows, without order and limit."""
+        if len(plan.parts) == 1 and isinstance(plan.parts[0], Rows):
+            return self._single(plan, plan.parts[0])
+        names = [self.part(part) for part in plan.parts]
+        return self.joined(plan, names)
+
+    def _single(self, plan: Plan, part: Rows) -> exp.Select:
+        values = [value.name for value in plan.values]
+        having = [name for entry in plan.having for name in filter_members(entry)]
+        select, scope = self.rows_from(
+            part.tree, [*values, *having, *self._names(part)], ungrouped=plan.shape.ungrouped
+        )
+        columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
+        columns += [self._aliased(self.expressions.member(value.name, scope), value.alias) for value in plan.values]
+        select.set("expressions", columns)
+        self.where(select, part.where, scope)
+        self._group_by(select, len(part.groups), ungrouped=plan.shape.ungrouped)
+        conditions = self._conditions(plan, scope)
+        if conditions:
+            key = "where" if plan.shape.ungrouped else "having"
+            self._restrict(select, key, conditions)
+        return select
+
+    # Parts as common table expressions
+
+    def part(self, part: Part) -> str:
+        """Write a part as a common table expression and give its name; its measures are columns by `leaf_alias`."""
+        if isinstance(part, Rows):
+            return self._rows_part(part)
+        if isinstance(part, Keys):
+            return self._keys_part(part)
+        raise PlanError("this part of a plan has no SQL", code="plan")
+
+    def _rows_part(self, part: Rows) -> str:
+        select, scope = self.rows_from(part.tree, [*part.measures, *self._names(part)])
+        columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
+        columns += [self._aliased(self.expressions.member(name, scope), alias_of(name)) for name in part.measures]
+        select.set("expressions", columns)
+        self.where(select, part.where, scope)
+        self._group_by(select, len(part.groups))
+        return self.statement.add(f"{part.tree.root}_totals", select)
+
+    def _keys_part(self, part: Keys) -> str:
+        keys = self.keys(part)
+        select, scope = self.rows_from(part.own, part.measures, after=(keys, part.cube))
+        columns = [self._aliased(column(group.alias, keys), group.alias) for group in part.groups]
+        columns += [self._aliased(self.expressions.member(name, scope), alias_of(name)) for name in part.measures]
+        select.set("expressions", columns)
+        self._group_by(select, len(part.groups))
+        return self.statement.add(f"{part.cube}_totals", select)
+
+    def keys(self, part: Keys) -> str:
+        """The distinct keys of a cube per group, as a common table expression."""
+        select, scope = self.rows_from(part.tree, self._names(part))
+        columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
+        aliases = {group.alias for group in part.groups}
+        for key in self.model.cubes[part.cube].primary_key:
+            if key_alias(key) not in aliases:
+                columns.append(self._aliased(self.expressions.row(key, scope), key_alias(key)))
+        select.set("expressions", columns)
+        select.set("distinct", exp.Distinct())
+        self.where(select, part.where, scope)
+        return self.statement.add(f"{part.cube}_keys", select)
+
+    def joined(self, plan: Plan, names: Sequence[str]) -> exp.Select:
+        """The parts side by side, equal groups joined, measures that combine others computed."""
+        known = {
+            name: column(alias_of(name), cte)
+            for part, cte in zip(plan.parts, names, strict=True)
+            for name in part_measures(part)
+        }
+        scope = Scope(columns=known, timezone=plan.shape.timezone)
+        first = names[0]
+        select = exp.Select()
+        select.set("from_", exp.From(this=exp.Table(this=quoted(first))))
+        for name in names[1:]:
+            matches = [
+                self.dialect.same(column(group.alias, first), column(group.alias, name)) for group in plan.groups
+            ]
+            join = exp.Join(this=exp.Table(this=quoted(name)), kind="INNER" if matches else "CROSS")
+            if matches:
+                join.set("on", conjunction(matches))
+            select.append("joins", join)
+        columns = [self._aliased(column(group.alias, first), group.alias) for group in plan.groups]
+        columns += [self._aliased(self.expressions.member(value.name, scope), value.alias) for value in plan.values]
+        select.set("expressions", columns)
+        conditions = self._conditions(plan, scope)
+        if conditions:
+            self._restrict(select, "where", conditions)
+        return select
+
+    # FROM
+
+    def rows_from(
+        self,
+        tree: JoinTree,
+        names: Iterable[str],
+        *,
+        ungrouped: bool = False,
+        after: tuple[str, str] | None = None,
+    ) -> tuple[exp.Select, Scope]:
+        """A select from the cubes of a tree, with the sub-queries that the named members need, and its scope.
+
+        With `after` (a table of keys and the cube they are of) the tree hangs on those keys.
+        """
+        subs = self._sub_queries(names, tree)
+        columns = {name: column("value", sub_alias(name)) for name in subs}
+        multiplied = frozenset() if after else tree.multiplied
+        scope = Scope(columns=columns, multiplied=multiplied, ungrouped=ungrouped, timezone=self.shape.timezone)
+        select = exp.Select()
+        root = self.table(tree.root)
+        if after is None:
+            select.set("from_", exp.From(this=root))
+        else:
+            keys, cube = after
+            select.set("from_", exp.From(this=exp.Table(this=quoted(keys))))
+            select.append("joins", self._left_join(root, self._key_matches(cube, keys, scope)))
+        self._join_subs(select, [name for name in subs if name.split(".")[0] == tree.root], scope)
+        for join in tree.joins:
+            condition = self.expressions.fill(join.sql, join.source, scope)
+            select.append("joins", self._left_join(self.table(join.target), condition))
+            self._join_subs(select, [name for name in subs if name.split(".")[0] == join.target], scope)
+        return select, scope
+
+    def _left_join(self, table: exp.Expr, condition: exp.Expr) -> exp.Join:
+        return exp.Join(this=table, side="LEFT", on=condition)
+
+    def _key_matches(self, cube: str, keys: str, scope: Scope) -> exp.Expr:
+        matches: list[exp.Expr] = [
+            exp.EQ(this=column(key_alias(key), keys), expression=wrapped(self.expressions.row(key, scope)))
+            for key in self.model.cubes[cube].primary_key
+        ]
+        return conjunction(matches)
+
+    def table(self, name: str) -> exp.Expr:
+        """A cube's table or SELECT under the cube's name."""
+        cube = self.model.cubes[name]
+        alias = exp.TableAlias(this=quoted(name))
+        if cube.sql is not None:
+            return exp.Subquery(this=self.cube_select(cube), alias=alias)
+        table = _parse_table(self._table_name(cube), cube)
+        table.set("alias", alias)
+        return table
+
+    def cube_select(self, cube: Cube) -> exp.Expr:
+        """A cube's own SELECT with its references filled in."""
+        if cube.sql is None:
+            return exp.Select(expressions=[exp.Star()]).from_(_parse_table(self._table_name(cube), cube), copy=False)
+        tree = cube.sql.tree.copy()
+        for node in list(tree.find_all(exp.Column, exp.Table)):
+            name = node.name
+            reference = cube.sql.references.get(name)
+            if reference is None:
+                continue
+            if reference.kind == "cube_sql":
+                node.replace(exp.Subquery(this=self.cube_select(self.model.cubes[reference.path[0]])))
+            else:
+                node.replace(wrapped(self.expressions.reference(reference, Scope(timezone=self.shape.timezone))))
+        return tree
+
+    def _table_name(self, cube: Cube) -> str:
+        name = cube.sql_table or ""
+        return self.tables(name) if self.tables else name
+
+    # Sub-query dimensions
+
+    def _sub_queries(self, names: Iterable[str], tree: JoinTree) -> tuple[str, ...]:
+        found = dict.fromkeys(sub for name in names for sub in self.members.dependencies(name).sub_queries)
+        joined = set(tree.cubes)
+        return tuple(name for name in found if name.split(".")[0] in joined)
+
+    def _join_subs(self, select: exp.Select, names: Sequence[str], scope: Scope) -> None:
+        for name in names:
+            dimension = self.members.dimension(name)
+            select.append("joins", self._sub_query(dimension, scope))
+
+    def _sub_query(self, dimension: Dimension, scope: Scope) -> exp.Join:
+        keys = self.model.cubes[dimension.cube].primary_key
+        if not keys:
+            message = f"'{dimension.full_name}' is a sub_query, but '{dimension.cube}' has no primary key"
+            raise PlanError(message, place=dimension.full_name, advice="declare a primary_key", code="no_primary_key")
+        measure = self.members.sub_query_measure(dimension.full_name)
+        inner_shape = replace(
+            self.shape, measures=(measure,), dimensions=tuple(key.full_name for key in keys), times=(), segments=(),
+            filters=(), order=(), limit=None, offset=0, ungrouped=False, join_hints=(),
+        )  # fmt: skip
+        if dimension.propagate_filters_to_sub_query:
+            inner_shape = replace(inner_shape, filters=self._propagated(dimension), segments=self.shape.segments)
+        plan = self.planner.plan(inner_shape)
+        plan = replace(plan, values=(Value("value", measure, measure),))
+        outer, self.statement = self.statement, Statement()
+        select = self.select(plan)
+        inner, self.statement = self.statement, outer
+        for name, body in inner.ctes.items():
+            free = self.statement.add(f"{alias_of(dimension.full_name)}_{name}", body)
+            _rename_table(select, name, free)
+            for other in inner.ctes.values():
+                _rename_table(other, name, free)
+        alias = sub_alias(dimension.full_name)
+        matches: list[exp.Expr] = [
+            exp.EQ(this=wrapped(self.expressions.row(key, scope)), expression=column(key_alias(key), alias))
+            for key in keys
+        ]
+        return self._left_join(
+            exp.Subquery(this=select, alias=exp.TableAlias(this=quoted(alias))), conjunction(matches)
+        )
+
+    def _propagated(self, dimension: Dimension) -> tuple[BoundFilter, ...]:
+        rows, _ = self.planner.split_filters(self.shape.filters)
+        return tuple(
+            entry
+            for entry in rows
+            if all(
+                dimension.full_name not in self.members.dependencies(name).sub_queries for name in filter_members(entry)
+            )
+        )
+
+    # WHERE, GROUP BY, ORDER BY
+
+    def where(self, select: exp.Select, where: Where, scope: Scope) -> None:
+        """Restrict a select to the rows that a query is about."""
+        conditions: list[exp.Expr] = []
+        for time in where.times:
+            if time.range is not None:
+                value = wrapped(self.expressions.member(time.dimension, scope))
+                conditions.append(self.filters.range(time.range, value))
+        conditions += [self._operand(self.expressions.member(name, scope)) for name in where.segments]
+        for entry in where.filters:
+            condition = self.filters.filter(entry, lambda name: self.expressions.member(name, scope))
+            if condition is not None:
+                conditions.append(self._operand(condition))
+        if conditions:
+            self._restrict(select, "where", conditions)
+
+    def _operand(self, condition: exp.Expr) -> exp.Expr:
+        return exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
+
+    def _restrict(self, select: exp.Select, key: str, conditions: list[exp.Expr]) -> None:
+        holder = exp.Where if key == "where" else exp.Having
+        select.set(key, holder(this=conjunction(conditions)))
+
+    def _conditions(self, plan: Plan, scope: Scope) -> list[exp.Expr]:
+        found = (self.filters.filter(entry, lambda n: self.expressions.member(n, scope)) for entry in plan.having)
+        return [self._operand(condition) for condition in found if condition is not None]
+
+    def _group_by(self, select: exp.Select, count: int, *, ungrouped: bool = False) -> None:
+        if count and not ungrouped:
+            numbers = [exp.Literal.number(index + 1) for index in range(count)]
+            select.set("group", exp.Group(expressions=numbers))
+
+    def group(self, group: Group, scope: Scope) -> exp.Expr:
+        """A column to group by."""
+        if group.granularity is not None:
+            return self.expressions.time(group.name, group.granularity, scope)
+        return self.expressions.member(group.name, scope)
+
+    def order_and_limit(self, select: exp.Select, plan: Plan) -> None:
+        """Sort and cut the statement's rows. Sort keys that are not columns of the result are ignored."""
+        order = [
+            exp.Ordered(this=exp.Literal.number(position), desc=entry.descending, nulls_first=False)
+            for entry in self._order(plan)
+            if (position := _position(plan, entry)) is not None
+        ]
+        if order:
+            select.set("order", exp.Order(expressions=order))
+        if plan.shape.limit is not None:
+            select.set("limit", exp.Limit(expression=exp.Literal.number(plan.shape.limit)))
+        if plan.shape.offset:
+            select.set("offset", exp.Offset(expression=exp.Literal.number(plan.shape.offset)))
+
+    def _order(self, plan: Plan) -> Sequence[Order]:
+        if plan.shape.order is not None:
+            return plan.shape.order
+        if plan.shape.ungrouped:
+            return ()
+        return default_order(plan)
+
+    # Names
+
+    def _names(self, part: Rows | Keys) -> list[str]:
+        where = part.where
+        filtered = [name for entry in where.filters for name in filter_members(entry)]
+        times = [time.dimension for time in where.times]
+        return [*(group.name for group in part.groups), *where.segments, *filtered, *times]
+
+    def _aliased(self, value: exp.Expr, alias: str) -> exp.Alias:
+        return exp.Alias(this=value, alias=quoted(alias))
+
+    # FILTER_PARAMS and SECURITY_CONTEXT
+
+    def _special(self, reference: Reference) -> exp.Expr:
+        if reference.kind == "security_context":
+            placeholder = self.parameters.placeholder(reference.path)
+            if not reference.argument:
+                return placeholder
+            return exp.EQ(this=self._argument(reference), expression=placeholder)
+        return self._filter_params(reference)
+
+    def _filter_params(self, reference: Reference) -> exp.Expr:
+        wanted = self.members.target(f"{reference.path[0]}.{reference.path[1]}").full_name
+        found: list[exp.Expr] = []
+        for time in self.shape.times:
+            if time.range is not None and self.members.target(time.dimension).full_name == wanted:
+                found.append(self.filters.range(time.range, wrapped(self._argument(reference))))
+        rows, _ = self.planner.split_filters(self.shape.filters)
+        for entry in rows:
+            names = {self.members.target(name).full_name for name in filter_members(entry)}
+            if names == {wanted}:
+                condition = self.filters.filter(entry, lambda _name: self._argument(reference))
+                if condition is not None:
+                    found.append(condition)
+        return exp.Paren(this=conjunction(found)) if found else exp.Boolean(this=True)
+
+    def _argument(self, reference: Reference) -> exp.Expr:
+        return filter_column(reference.argument, self.model.dialect)
+
+
+def part_measures(part: Part) -> tuple[str, ...]:
+    """The measures that a part computes."""
+    return part.measures if isinstance(part, (Rows, Keys)) else (part.measure,)
+
+
+def key_alias(key: Dimension) -> str:
+    """The column that holds a key where keys are handed on."""
+    return alias_of(key.full_name)
+
+
+def sub_alias(name: str) -> str:
+    """The alias of a sub_query dimension's sub-select."""
+    return f"{alias_of(name)}_subquery"
+
+
+def default_order(plan: Plan) -> tuple[Order, ...]:
+    """Without an order: by the time buckets; else the largest first measure; else the first dimension."""
+    times = tuple(Order(f"{group.name}.{group.granularity}") for group in plan.groups if group.granularity)
+    if times:
+        return times
+    if plan.values and plan.groups:
+        return (Order(plan.values[0].name, descending=True),)
+    return (Order(plan.groups[0].name),) if plan.groups else ()
+
+
+def _position(plan: Plan, entry: Order) -> int | None:
+    for position, group in enumerate(plan.groups, start=1):
+        if entry.member in (group.name, f"{group.name}.{group.granularity}"):
+            return position
+    for position, value in enumerate(plan.values, start=len(plan.groups) + 1):
+        if entry.member == value.name:
+            return position
+    return None
+
+
+def _rename_table(select: exp.Expr, name: str, free: str) -> None:
+    if name == free:
+        return
+    for node in select.find_all(exp.Table):
+        if node.name == name and not node.args.get("db"):
+            node.set("this", quoted(free))
+    for found in select.find_all(exp.Column):
+        if found.table == name:
+            found.set("table", quoted(free))
+
+
+def _parse_table(name: str, cube: Cube) -> exp.Expr:
+    try:
+        table = sqlglot.exp.to_table(name)
+    except SqlglotError:
+        message = f"`{name}` is not the name of a table"
+        raise PlanError(message, place=cube.name, advice=f"mend sql_table of {cube.name}", code="sql_table") from None
+    for part in ("this", "db", "catalog"):
+        identifier = table.args.get(part)
+        if isinstance(identifier, exp.Identifier):
+            identifier.set("quoted", True)
+    return table
