@@ -30,8 +30,8 @@ def _condition(condition: Condition) -> exp.Expression:
 def _member(name: str) -> exp.Expression:
     if not name.startswith(PROPERTY):
         return exp.column(name)
-    path = exp.Literal.string(f"$.{name.removeprefix(PROPERTY)}")
-    return exp.func("JSON_VALUE", exp.column("properties"), path, dialect=DIALECT)
+    path = exp.Literal.string(f"$.{name.removeprefix(PROPERTY)}").sql(DIALECT)
+    return exp.maybe_parse(f"JSON_VALUE(properties, {path})", dialect=DIALECT)
 
 
 def _literal(value: Value) -> exp.Expression:

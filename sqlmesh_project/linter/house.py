@@ -89,7 +89,7 @@ BANNED = (
     ),
     (r"_TRUNC\([^()]*,\s*(ISO)?WEEK\b", "weeks start on different days: subtract MOD(DATE_DIFF(...), 7) days"),
     (r"\[(SAFE_)?OFFSET\(", "array offsets differ: use ORDINAL"),
-    (r"\bIGNORE NULLS\b", "IGNORE NULLS is lost within arrays: filter before aggregating"),
+    (r"ARRAY_AGG\([^()]*IGNORE NULLS", "IGNORE NULLS is lost within arrays: filter before aggregating"),
     (r"\bFORMAT(_TIMESTAMP|_DATE)?\(", "formats differ: build texts with CAST and CONCAT"),
     (r"\bAS NUMERIC\b(?!\()", "NUMERIC without its size loses digits on DuckDB: write NUMERIC(38, 9)"),
 )

@@ -2,7 +2,7 @@ MODEL (
   name core.events,
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column occurred_at,
-    lookback @lookback_days
+    lookback @EVAL(@lookback_days + @VAR('identity_window_days', 1))
   ),
   grain event_key,
   references (user_key, company_key),
@@ -41,6 +41,44 @@ WITH sources AS (
   SELECT
     *
   FROM staging.stg_web_funnel__pages
+), intake_events AS (
+  SELECT
+    *
+  FROM staging.stg_intake__events
+  WHERE
+    @in_interval(occurred_at, 0, @VAR('identity_window_days', 1))
+), members AS (
+  SELECT
+    *
+  FROM staging.stg_intake__members
+), rewards_users AS (
+  SELECT
+    *
+  FROM staging.stg_rewards__users
+), user_offers AS (
+  SELECT
+    *
+  FROM staging.stg_rewards__user_offers
+  WHERE
+    @in_interval(shown_at)
+), progress AS (
+  SELECT
+    *
+  FROM staging.stg_rewards__progress
+  WHERE
+    @in_interval(occurred_at)
+), cash_outs AS (
+  SELECT
+    *
+  FROM staging.stg_rewards__cash_outs
+  WHERE
+    @in_interval(requested_at)
+), shop_events AS (
+  SELECT
+    *
+  FROM staging.stg_commerce__events
+  WHERE
+    @in_interval(occurred_at)
 ), consent AS (
   SELECT
     'consent' AS record_source,
@@ -61,6 +99,8 @@ WITH sources AS (
     sampling_rate,
     stated_count,
     is_sampling_rate_missing,
+    FALSE AS is_staff,
+    FALSE AS is_bot,
     batch_id,
     loaded_at
   FROM consent_events
@@ -85,11 +125,151 @@ WITH sources AS (
     1.0 AS sampling_rate,
     1 AS stated_count,
     FALSE AS is_sampling_rate_missing,
+    FALSE AS is_staff,
+    FALSE AS is_bot,
     web_pages.batch_id,
     web_pages.loaded_at
   FROM web_pages
   INNER JOIN web_users
     ON web_pages.user_id = web_users.user_id
+), identified AS (
+  /* An event without an account belongs to the account that its cookie shows next, if that is soon enough. */
+  SELECT
+    *,
+    FIRST_VALUE(user_id IGNORE NULLS) OVER later AS next_user_id,
+    FIRST_VALUE(CASE WHEN NOT user_id IS NULL THEN occurred_at END IGNORE NULLS) OVER later AS next_user_at
+  FROM intake_events
+  WINDOW later AS (
+    PARTITION BY cookie_id
+    ORDER BY occurred_at, event_id
+    ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+  )
+), attributed AS (
+  SELECT
+    *
+    EXCEPT (user_id),
+    CASE
+      WHEN NOT user_id IS NULL
+      THEN user_id
+      WHEN NOT cookie_id IS NULL
+      AND next_user_at <= TIMESTAMP_ADD(occurred_at, INTERVAL (
+        @VAR('identity_window_days', 1)
+      ) DAY)
+      THEN next_user_id
+      ELSE CONCAT('cookie:', cookie_id)
+    END AS user_id
+  FROM identified
+  WHERE
+    @in_interval(occurred_at)
+), intake AS (
+  SELECT
+    'intake' AS record_source,
+    attributed.event_id,
+    attributed.user_id,
+    members.client_id AS company_id,
+    attributed.occurred_at,
+    attributed.event_type,
+    COALESCE(attributed.step_name, attributed.event_type) AS event_name,
+    attributed.platform,
+    attributed.device_type,
+    attributed.browser,
+    NULL::STRING AS domain,
+    COALESCE(attributed.country, members.country) AS country,
+    NULL::STRING AS region,
+    NULL::STRING AS consent_status,
+    attributed.properties,
+    1.0 AS sampling_rate,
+    1 AS stated_count,
+    FALSE AS is_sampling_rate_missing,
+    COALESCE(attributed.role = 'STAFF' OR members.role = 'STAFF', FALSE) AS is_staff,
+    attributed.is_bot,
+    attributed.batch_id,
+    attributed.loaded_at
+  FROM attributed
+  LEFT JOIN members
+    ON attributed.user_id = members.user_id
+), offer_facts AS (
+  SELECT
+    CONCAT('shown:', user_offer_id) AS event_id,
+    user_id,
+    shown_at AS occurred_at,
+    'shown' AS event_name,
+    TO_JSON_STRING(STRUCT(offer_id, user_offer_id)) AS properties,
+    batch_id,
+    loaded_at
+  FROM user_offers
+  UNION ALL
+  SELECT
+    progress_id AS event_id,
+    user_id,
+    occurred_at,
+    kind AS event_name,
+    TO_JSON_STRING(STRUCT(offer_id, user_offer_id, task_id, device_id)) AS properties,
+    batch_id,
+    loaded_at
+  FROM progress
+  UNION ALL
+  SELECT
+    CONCAT('cash_out:', cash_out_id) AS event_id,
+    user_id,
+    requested_at AS occurred_at,
+    'cash_out' AS event_name,
+    TO_JSON_STRING(STRUCT(cash_out_id, method)) AS properties,
+    batch_id,
+    loaded_at
+  FROM cash_outs
+), rewards AS (
+  SELECT
+    'rewards' AS record_source,
+    offer_facts.event_id,
+    offer_facts.user_id,
+    NULL::STRING AS company_id,
+    offer_facts.occurred_at,
+    'offer' AS event_type,
+    offer_facts.event_name,
+    rewards_users.platform,
+    NULL::STRING AS device_type,
+    NULL::STRING AS browser,
+    NULL::STRING AS domain,
+    rewards_users.country,
+    NULL::STRING AS region,
+    NULL::STRING AS consent_status,
+    offer_facts.properties,
+    1.0 AS sampling_rate,
+    1 AS stated_count,
+    FALSE AS is_sampling_rate_missing,
+    COALESCE(rewards_users.is_staff, FALSE) AS is_staff,
+    FALSE AS is_bot,
+    offer_facts.batch_id,
+    offer_facts.loaded_at
+  FROM offer_facts
+  LEFT JOIN rewards_users
+    ON offer_facts.user_id = rewards_users.user_id
+), commerce AS (
+  SELECT
+    'commerce' AS record_source,
+    event_id,
+    user_id,
+    NULL::STRING AS company_id,
+    occurred_at,
+    event_type,
+    event_type AS event_name,
+    'web' AS platform,
+    device_type,
+    NULL::STRING AS browser,
+    NULL::STRING AS domain,
+    NULL::STRING AS country,
+    region,
+    NULL::STRING AS consent_status,
+    TO_JSON_STRING(STRUCT(order_id, page)) AS properties,
+    1.0 AS sampling_rate,
+    1 AS stated_count,
+    FALSE AS is_sampling_rate_missing,
+    FALSE AS is_staff,
+    FALSE AS is_bot,
+    batch_id,
+    loaded_at
+  FROM shop_events
 ), unified AS (
   SELECT
     *
@@ -98,6 +278,18 @@ WITH sources AS (
   SELECT
     *
   FROM web_funnel
+  UNION ALL
+  SELECT
+    *
+  FROM intake
+  UNION ALL
+  SELECT
+    *
+  FROM rewards
+  UNION ALL
+  SELECT
+    *
+  FROM commerce
 ), counted AS (
   /* An extrapolated count was divided by the rate already: doing it again would count 1 / rate squared. */
   SELECT
@@ -139,6 +331,8 @@ SELECT
   observed_count, /* Events that the row stands for in the sample. */
   estimated_count, /* Events that the row stands for in reality: observed / sampling rate. */
   is_sampling_rate_missing, /* Whether the source gave no rate, so that 1 was taken. */
+  is_staff, /* Whether the user belongs to the staff of the source. */
+  is_bot, /* Whether the browser calls itself a robot. */
   batch_id, /* Batch that loaded the row. */
   loaded_at /* When the row was loaded (UTC). */
 FROM counted
