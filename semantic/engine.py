@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from headrace.warehouse import PRODUCTION, resolve_tables
-from semantic.compiler import CompiledQuery, Compiler, TableResolver, compile_count
+from semantic.compiler import CompiledQuery, Compiler, TableResolver
 from semantic.datamodel.types import DataModel
 from semantic.errors import EngineError, QueryFormatError
 from semantic.query.parse import DEFAULT_LIMIT, MAX_LIMIT, Request, parse_request
@@ -159,7 +159,9 @@ class Engine:
         return Result(query, compiled, rows, total, self._clock())
 
     def _total(self, query: Query, security_context: SecurityContext | None, cancellation: Cancellation) -> int:
-        count = compile_count(self.model, query, security_context=security_context, tables=self.tables())
+        unlimited = replace(query, limit=None, offset=0, order=(), total=False)
+        everything = self.compile(unlimited, security_context)
+        count = replace(everything, sql=f"SELECT COUNT(*) FROM ({everything.sql}) AS everything")
         return int(self.run(count, cancellation).column(0)[0].as_py())
 
 

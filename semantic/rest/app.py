@@ -94,6 +94,9 @@ def _routes(api: RestApi) -> list[Route]:
         route(f"{v1}/dry-run", api.dry_run, both),
         route(f"{v1}/meta", api.meta, ["GET"]),
         route(f"{v1}/running-query/{{request_id}}", api.cancel, ["DELETE"]),
+        route(f"{BASE_PATH}/graphql", api.graphql, both),
+        route(f"{v1}/graphql-to-json", api.graphql_to_json, ["POST"]),
+        route(f"{v1}/pre-aggregations/can-use", api.can_use, ["POST"]),
         route(f"{v1}/pre-aggregations/jobs", api.jobs, ["POST"]),
     ]
 

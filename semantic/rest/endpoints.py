@@ -16,12 +16,15 @@ from semantic.engine import Cancellation, Engine, Result
 from semantic.query.types import Query
 from semantic.rest.auth import Authenticator, require_scope
 from semantic.rest.errors import BadRequest, ServerFailure
+from semantic.rest.graphql.syntax import Field, parse_document
+from semantic.rest.graphql.translation import to_query, to_rows
 from semantic.rest.members import Json
 from semantic.rest.meta import describe_model
 from semantic.rest.payload import Parameters, read_parameters
 from semantic.rest.requests import QuerySet
+from semantic.rest.rollups import can_use
 from semantic.rest.running import RunningQueries
-from semantic.rest.shape import DATA_SOURCE, describe_results
+from semantic.rest.shape import DATA_SOURCE, describe_result, describe_results
 from semantic.rest.transformed import member_names, transformed_query
 from semantic.rest.visibility import visible_to
 
@@ -105,6 +108,35 @@ class RestApi:
         require_scope("jobs")
         return {}
 
+    async def can_use(self, request: Request) -> Json:
+        """POST /v1/pre-aggregations/can-use: whether a rollup of some members could answer a query."""
+        self.authenticate(request.headers)
+        parameters = (await read_parameters(request)).values
+        transformed, references = parameters.get("transformedQuery"), parameters.get("references")
+        if not isinstance(transformed, Mapping) or not isinstance(references, Mapping):
+            raise BadRequest("transformedQuery and references are required")
+        try:
+            return {"canUsePreAggregationForTransformedQuery": can_use(transformed, references)}
+        except (TypeError, ValueError, KeyError) as error:
+            raise BadRequest("transformedQuery or references is malformed: send them as /dry-run gives them") from error
+
+    async def graphql(self, request: Request) -> Json:
+        """GET, POST /graphql: the rows nested as selected; annotation and refresh time in `extensions`."""
+        context = self.authenticate(request.headers)
+        root = _graphql_root(await read_parameters(request))
+        model = self.engine.model
+        (query,) = self.engine.parse(to_query(model, root)).queries
+        work = self._answer(query, context, request_id(request.headers))
+        result = describe_result(model, await _unless_disconnected(request, work), "regularQuery")
+        extensions = {"annotation": result["annotation"], "lastRefreshTime": result["lastRefreshTime"]}
+        rows = result["data"] if isinstance(result["data"], list) else []
+        return {"data": {root.key: to_rows(model, root, rows)}, "extensions": extensions}
+
+    async def graphql_to_json(self, request: Request) -> Json:
+        """POST /v1/graphql-to-json: the REST query that a GraphQL document stands for."""
+        self.authenticate(request.headers)
+        return {"jsonQuery": to_query(self.engine.model, _graphql_root(await read_parameters(request)))}
+
     async def ready(self, _: Request) -> Json:
         """GET /readyz: whether queries can be answered now."""
         if not await asyncio.to_thread(self._reads):
@@ -153,6 +185,17 @@ class RestApi:
             described["timeDimensionAlias"] = next((one.alias for one in compiled.columns if one.key == key), None)
             described["timeDimensionField"] = grouped[0].dimension
         return {"sql": described, "dataSource": DATA_SOURCE}
+
+
+def _graphql_root(parameters: Parameters) -> Field:
+    """The one field at the top of the document in `query`. Raises BadRequest."""
+    text, variables = parameters.text("query"), parameters.values.get("variables")
+    if not text:
+        raise BadRequest("Must provide query string.")
+    fields = parse_document(text, variables if isinstance(variables, dict) else None)
+    if len(fields) != 1:
+        raise BadRequest("A document asks one `cube` field")
+    return fields[0]
 
 
 class Down(ServerFailure):

@@ -86,3 +86,19 @@ def test_a_dry_run_of_several_queries(api: httpx.Client) -> None:
         "timeDimensions": [{"dimension": "time", "granularity": "month"}],
         "queryType": "blendingQuery",
     }
+
+
+def test_a_designed_rollup_is_judged(api: httpx.Client) -> None:
+    transformed = ask(api, "/dry-run", BY_MONTH)["transformedQueries"][0]
+
+    def judged(granularity: str, *measures: str) -> object:
+        time = {"dimension": "loans.lent_at", "granularity": granularity}
+        references = {"measures": measures, "dimensions": ["loans.genre"], "timeDimensions": [time]}
+        body = {"transformedQuery": transformed, "references": references}
+        return api.post("/pre-aggregations/can-use", json=body).json()["canUsePreAggregationForTransformedQuery"]
+
+    assert judged("day", "loans.count") is True
+    assert judged("year", "loans.count") is False
+    assert judged("day", "loans.fees") is False
+    broken = {"transformedQuery": {"timeDimensions": [1]}, "references": {}}
+    assert api.post("/pre-aggregations/can-use", json=broken).status_code == 400

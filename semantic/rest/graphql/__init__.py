@@ -1,0 +1,1 @@
+"""Cube's GraphQL API: a selection of members is a query."""
