@@ -14,7 +14,7 @@ from ingestion.reading.records import LONGEST_RECORD
 
 _NO_DELIMITER = "\x01"
 """A sign that JSON may not contain, so that every line is read as one field."""
-_OBJECT = "json_valid(line) AND json_type(line) = 'OBJECT'"
+_OBJECT = "(CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END)"
 
 
 def read_json_lines(
@@ -28,7 +28,8 @@ def read_json_lines(
     )
     try:
         rows = connection.execute(
-            f"SELECT DISTINCT unnest(json_keys(line)) AS key FROM {lines} WHERE {_OBJECT} ORDER BY key"
+            "SELECT DISTINCT unnest(CASE WHEN json_valid(line) THEN json_keys(line) END) AS key "
+            f"FROM {lines} ORDER BY key"
         ).fetchall()
     except duckdb.Error as error:
         raise UnreadableInput(f"{name}: not lines of JSON: {error}") from error

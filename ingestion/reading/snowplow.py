@@ -33,7 +33,7 @@ FIELDS = tuple(_FIELDS.split())
 """The 131 fields of the canonical event model, in the order of the enriched TSV."""
 
 _TSV = Dialect("\t", None)
-_IS_JSON = "json_valid(contexts) AND json_type(contexts, '$.data') = 'ARRAY'"
+_IS_JSON = "(CASE WHEN json_valid(contexts) THEN json_type(contexts, '$.data') = 'ARRAY' ELSE false END)"
 
 
 def read_enriched(path: Path, compression: str | None, spool: Path) -> Iterator[Incoming]:

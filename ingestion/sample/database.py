@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import adbc_driver_sqlite.dbapi
 import duckdb
 
-from ingestion import sql
 from ingestion.sample.files import Written
 
 
-def write_tables(
-    connection: duckdb.DuckDBPyConnection, path: Path, schema: Mapping[str, str], queries: Mapping[str, str]
+def write_database(
+    connection: duckdb.DuckDBPyConnection, path: Path, schema: str, queries: Mapping[str, str]
 ) -> list[Written]:
-    """Make a new database: `schema` holds the columns of each table, `queries` its rows; names must agree."""
+    """Make a new database: `schema` is SQLite's DDL, `queries` gives each table its rows, in the table's columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as empty:
+        empty.executescript(schema)
     written = []
     with adbc_driver_sqlite.dbapi.connect(str(path)) as target, target.cursor() as cursor:
-        for table, columns in schema.items():
-            cursor.execute(f"CREATE TABLE {sql.name(table)} ({columns})")
-            reader = connection.execute(queries[table]).to_arrow_reader(100_000)
-            rows = cursor.adbc_ingest(table, reader, mode="append")
-            written.append(Written(path, rows))
+        for table, query in queries.items():
+            reader = connection.execute(query).to_arrow_reader(100_000)
+            written.append(Written(path, cursor.adbc_ingest(table, reader, mode="append"), table))
         target.commit()
     return written

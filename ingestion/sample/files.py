@@ -16,6 +16,12 @@ class Written:
 
     path: Path
     rows: int
+    relation: str = ""
+
+    def name(self, folder: Path) -> str:
+        """The file below `folder`, and the table in it."""
+        path = self.path.relative_to(folder).as_posix()
+        return f"{path}:{self.relation}" if self.relation else path
 
 
 def copy(connection: duckdb.DuckDBPyConnection, path: Path, query: str, options: str = "") -> Written:

@@ -14,7 +14,7 @@ CREATE MACRO pick(listed, i, salt) AS listed[1 + floor(u(i, salt) * len(listed))
 CREATE MACRO uuid_of(i, salt) AS CAST(md5(salt || ':' || i || ':{seed}') AS UUID)::VARCHAR;
 CREATE MACRO instant_text(t) AS strftime(t, '%Y-%m-%d %H:%M:%S.%g');
 """
-"""`u` is uniform on [0, 1) and depends on its arguments and the seed alone, so threads and batch sizes do not matter."""
+"""`u` is uniform on [0, 1) and depends on its arguments and the seed alone, so that threads do not matter."""
 
 COUNTRIES = """
 SELECT * FROM (VALUES

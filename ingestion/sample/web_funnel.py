@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.sample.database import write_tables
+from ingestion.sample.database import write_database
 from ingestion.sample.files import Written, append_lines, copy
 from ingestion.sample.plan import Plan
 
@@ -16,10 +16,9 @@ KEPT = (1.0, 0.9, 0.8, 0.5, 0.18, 0.1)
 KEPT_AFTER = (1.0, 0.9, 0.8, 0.5, 0.07, 0.1)
 """... and after: one page more stands before step 5."""
 
-_SCHEMA = {
-    "users": "user_id TEXT PRIMARY KEY, date TEXT NOT NULL, device TEXT, sex TEXT, channel TEXT",
-    **{f"step{step}": "user_id TEXT NOT NULL, page TEXT NOT NULL" for step in range(1, 7)},
-}
+_SCHEMA = "CREATE TABLE users (user_id TEXT PRIMARY KEY, date TEXT, device TEXT, sex TEXT, channel TEXT);" + "".join(
+    f"CREATE TABLE step{step} (user_id TEXT NOT NULL, page TEXT NOT NULL);" for step in range(1, 7)
+)
 
 
 def write_web_funnel(connection: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> list[Written]:
@@ -36,7 +35,7 @@ def write_web_funnel(connection: duckdb.DuckDBPyConnection, plan: Plan, folder: 
         written[0] = append_lines(written[0], ["100001,2025-02-31,Desktop,Female,search"])
     queries = {"users": users} | {f"step{step}": query for step, query in enumerate(pages, 1)}
     database = folder.with_name(f"{folder.name}_sqlite") / "web_funnel.sqlite"
-    write_tables(connection, database, _SCHEMA, queries)
+    write_database(connection, database, _SCHEMA, queries)
     return written
 
 

@@ -11,10 +11,13 @@ from pathlib import Path
 import duckdb
 
 from ingestion.errors import IngestionError, UnknownSource
+from ingestion.sample.commerce import write_commerce
 from ingestion.sample.consent import write_consent
 from ingestion.sample.files import Written
+from ingestion.sample.intake import write_intake
 from ingestion.sample.plan import Plan
 from ingestion.sample.population import connect
+from ingestion.sample.rewards import write_rewards
 from ingestion.sample.web_funnel import write_web_funnel
 
 Writer = Callable[[duckdb.DuckDBPyConnection, Plan, Path], list[Written]]
@@ -22,6 +25,9 @@ Writer = Callable[[duckdb.DuckDBPyConnection, Plan, Path], list[Written]]
 WRITERS: Mapping[str, Writer] = {
     "consent": write_consent,
     "web_funnel": write_web_funnel,
+    "rewards": write_rewards,
+    "intake": write_intake,
+    "commerce": write_commerce,
 }
 LAST_DAY = date(2025, 6, 30)
 """A past day on every clock, and always the same."""
@@ -33,8 +39,11 @@ class SourceReport:
 
     name: str
     folder: Path
-    files: int
-    rows: int
+    written: tuple[Written, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(one.rows for one in self.written)
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,10 @@ class SampleReport:
 
     sources: tuple[SourceReport, ...]
     truths: Mapping[str, str]
+
+    def rows(self) -> list[tuple[str, str, int]]:
+        """Source, file and rows of each file, for a table."""
+        return [(source.name, one.name(source.folder), one.rows) for source in self.sources for one in source.written]
 
 
 def write_sample(
@@ -65,8 +78,8 @@ def write_sample(
     unknown = sorted(set(wanted) - set(WRITERS))
     if unknown:
         raise UnknownSource(f"no sample of source {', '.join(unknown)}; there are: {', '.join(WRITERS)}")
-    if scale <= 0 or days < 2 or not 0 <= late < 1 or not 0 <= dirty < 1:
-        raise IngestionError("a sample needs scale > 0, days >= 2, and shares of late and dirty rows from 0 to below 1")
+    if scale <= 0 or days < 1 or not 0 <= late < 1 or not 0 <= dirty < 1:
+        raise IngestionError("a sample needs scale > 0, days >= 1, and shares of late and dirty rows from 0 to below 1")
     plan = Plan(scale, days, late, dirty, seed, end)
     with connect(plan) as connection:
         reports = tuple(_write(connection, plan, name, folder / name) for name in wanted)
@@ -76,4 +89,4 @@ def write_sample(
 def _write(connection: duckdb.DuckDBPyConnection, plan: Plan, name: str, folder: Path) -> SourceReport:
     shutil.rmtree(folder, ignore_errors=True)
     written = WRITERS[name](connection, plan, folder)
-    return SourceReport(name, folder, len({one.path for one in written}), sum(one.rows for one in written))
+    return SourceReport(name, folder, tuple(written))
