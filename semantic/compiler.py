@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from sqlglot import exp
 
 from semantic.datamodel.types import DataModel, DimensionType, Measure
 from semantic.plan.build import Planner
 from semantic.plan.joins import JoinGraph
 from semantic.plan.members import Members
-from semantic.plan.shape import Shape, bind
+from semantic.plan.policy import admit
+from semantic.plan.shape import Shape, Value, bind
 from semantic.plan.types import Plan
 from semantic.query.types import Query
 from semantic.sql.parameters import Slot, collect
@@ -72,22 +75,45 @@ class Compiler:
         *,
         dialect: str = "duckdb",
         tables: TableResolver | None = None,
+        visible_only: bool = True,
         cache_size: int = 4096,
     ) -> None:
         self.model = model
         self.dialect = dialect
         self.tables = tables
+        self.visible_only = visible_only
         self.planner = Planner(model, Members(model), JoinGraph(model))
         self._cache: dict[Shape, CachedPlan] = {}
         self._cache_size = cache_size
 
     def compile(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> CompiledQuery:
         """The SQL of a query. Raises QueryError and its kin when there is none that would be right."""
-        shape, values = bind(query, self.model)
+        admitted = admit(query, self.model, security_context, visible_only=self.visible_only)
+        shape, values = bind(admitted, self.model)
         cached = self._cache.get(shape)
         if cached is None:
             cached = self._compile(shape)
             self._remember(shape, cached)
+        return self._compiled(cached, values, security_context)
+
+    def count(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> CompiledQuery:
+        """The SQL of the number of rows that a query has without limit and offset, as the one column `total`."""
+        bare = replace(query, limit=None, offset=0, order=())
+        compiled = self.compile(bare, security_context=security_context)
+        column = ResultColumn("total", "total", "total", "number", "measure")
+        sql = f"SELECT COUNT(*) AS {self._quoted('total')} FROM (\n{compiled.sql}\n) AS {self._quoted('counted')}"
+        return replace(compiled, sql=sql, columns=(column,))
+
+    def admit(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> Query:
+        """The query as this caller may ask it, with the row filters of access policies; what REST echoes."""
+        return admit(query, self.model, security_context, visible_only=self.visible_only)
+
+    def _quoted(self, name: str) -> str:
+        return exp.Identifier(this=name, quoted=True).sql(self.dialect)
+
+    def _compiled(
+        self, cached: CachedPlan, values: tuple[Value, ...], security_context: Mapping[str, Any] | None
+    ) -> CompiledQuery:
         return CompiledQuery(
             sql=cached.sql,
             parameters=collect(cached.slots, values, security_context),
@@ -130,9 +156,24 @@ def compile_query(
     dialect: str = "duckdb",
     security_context: Mapping[str, Any] | None = None,
     tables: TableResolver | None = None,
+    visible_only: bool = False,
 ) -> CompiledQuery:
-    """The SQL of one query. What compiles many keeps a `Compiler`, which remembers plans."""
-    return Compiler(model, dialect=dialect, tables=tables).compile(query, security_context=security_context)
+    """The SQL of one query, over members that are not public too. What compiles many keeps a `Compiler`."""
+    compiler = Compiler(model, dialect=dialect, tables=tables, visible_only=visible_only)
+    return compiler.compile(query, security_context=security_context)
+
+
+def compile_count(
+    model: DataModel,
+    query: Query,
+    *,
+    dialect: str = "duckdb",
+    security_context: Mapping[str, Any] | None = None,
+    tables: TableResolver | None = None,
+) -> CompiledQuery:
+    """The SQL of how many rows a query has without limit and offset."""
+    compiler = Compiler(model, dialect=dialect, tables=tables, visible_only=False)
+    return compiler.count(query, security_context=security_context)
 
 
 def _dimension_type(kind: DimensionType) -> ColumnType:
@@ -141,5 +182,5 @@ def _dimension_type(kind: DimensionType) -> ColumnType:
 
 def _measure_type(measure: Measure) -> ColumnType:
     if measure.type in ("string", "boolean", "time"):
-        return measure.type  # type: ignore[return-value]
+        return measure.type
     return "number"

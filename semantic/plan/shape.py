@@ -75,6 +75,7 @@ class Shape:
     timezone: str
     ungrouped: bool
     join_hints: tuple[tuple[str, ...], ...]
+    masked: frozenset[str] = frozenset()
 
 
 def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
@@ -86,7 +87,7 @@ def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
     filters = tuple(binder.filter(entry) for entry in query.filters)
     shape = Shape(
         query.measures, query.dimensions, times, query.segments, filters, query.order, query.limit, query.offset,
-        query.timezone, query.ungrouped, query.join_hints,
+        query.timezone, query.ungrouped, query.join_hints, query.masked,
     )  # fmt: skip
     return shape, tuple(binder.values)
 

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from semantic.datamodel.intervals import parse_interval
 from semantic.datamodel.templates import PLACEHOLDER, parse_boolean_argument
-from semantic.datamodel.types import Case, DataModel, Dimension, Measure, Reference, Sql
+from semantic.datamodel.types import Case, DataModel, Dimension, Measure, Reference, Segment, Sql
 from semantic.errors import PlanError
 from semantic.plan.members import AnyMember, Members
 from semantic.sql.dialects import (
@@ -43,6 +43,7 @@ class Scope:
     multiplied: frozenset[str] = frozenset()
     ungrouped: bool = False
     timezone: str = "UTC"
+    masked: frozenset[str] = frozenset()
 
 
 class Expressions:
@@ -62,6 +63,16 @@ class Expressions:
         if isinstance(target, Measure):
             return self.measure(target, scope)
         return self.row(target, scope)
+
+    def shown(self, name: str, scope: Scope) -> exp.Expr:
+        """A member as a column of the result: itself, or its mask where an access policy says so."""
+        if name not in scope.masked:
+            return self.member(name, scope)
+        member = self.members.target(name)
+        mask = None if isinstance(member, Segment) else member.mask
+        if isinstance(mask, Sql):
+            return self.fill(mask, member.cube, scope)
+        return exp.convert(mask)
 
     def row(self, member: AnyMember, scope: Scope) -> exp.Expr:
         """A dimension or segment of one row."""

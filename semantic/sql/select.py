@@ -82,7 +82,7 @@ class SelectBuilder:
             part.tree, [*values, *having, *self._names(part)], ungrouped=plan.shape.ungrouped
         )
         columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
-        columns += [self._aliased(self.expressions.member(value.name, scope), value.alias) for value in plan.values]
+        columns += [self._aliased(self.expressions.shown(value.name, scope), value.alias) for value in plan.values]
         select.set("expressions", columns)
         self.where(select, part.where, scope)
         self._group_by(select, len(part.groups), ungrouped=plan.shape.ungrouped)
@@ -140,7 +140,7 @@ class SelectBuilder:
             for part, cte in zip(plan.parts, names, strict=True)
             for name in part_measures(part)
         }
-        scope = Scope(columns=known, timezone=plan.shape.timezone)
+        scope = Scope(columns=known, timezone=plan.shape.timezone, masked=plan.shape.masked)
         first = names[0]
         select = exp.Select()
         select.set("from_", exp.From(this=exp.Table(this=quoted(first))))
@@ -153,7 +153,7 @@ class SelectBuilder:
                 join.set("on", conjunction(matches))
             select.append("joins", join)
         columns = [self._aliased(column(group.alias, first), group.alias) for group in plan.groups]
-        columns += [self._aliased(self.expressions.member(value.name, scope), value.alias) for value in plan.values]
+        columns += [self._aliased(self.expressions.shown(value.name, scope), value.alias) for value in plan.values]
         select.set("expressions", columns)
         conditions = self._conditions(plan, scope)
         if conditions:
@@ -177,7 +177,13 @@ class SelectBuilder:
         subs = self._sub_queries(names, tree)
         columns = {name: column("value", sub_alias(name)) for name in subs}
         multiplied = frozenset() if after else tree.multiplied
-        scope = Scope(columns=columns, multiplied=multiplied, ungrouped=ungrouped, timezone=self.shape.timezone)
+        scope = Scope(
+            columns=columns,
+            multiplied=multiplied,
+            ungrouped=ungrouped,
+            timezone=self.shape.timezone,
+            masked=self.shape.masked,
+        )
         select = exp.Select()
         root = self.table(tree.root)
         if after is None:
@@ -321,9 +327,9 @@ class SelectBuilder:
 
     def group(self, group: Group, scope: Scope) -> exp.Expr:
         """A column to group by."""
-        if group.granularity is not None:
+        if group.granularity is not None and group.name not in scope.masked:
             return self.expressions.time(group.name, group.granularity, scope)
-        return self.expressions.member(group.name, scope)
+        return self.expressions.shown(group.name, scope)
 
     def order_and_limit(self, select: exp.Select, plan: Plan) -> None:
         """Sort and cut the statement's rows. Sort keys that are not columns of the result are ignored."""
