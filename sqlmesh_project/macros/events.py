@@ -42,6 +42,14 @@ def in_interval(
     return exp.and_(exp.GTE(this=time.copy(), expression=start), exp.LTE(this=time.copy(), expression=end), wrap=False)
 
 
+@macro()
+def before_interval(evaluator: MacroEvaluator, time: exp.Expression, days: exp.Expression) -> exp.Expression:
+    """Whether a time lies in so many days right before the interval of the run."""
+    start = _bound(evaluator, "start_ts", days, exp.TimestampSub)
+    end = _bound(evaluator, "start_ts", None, exp.TimestampSub)
+    return exp.and_(exp.GTE(this=time.copy(), expression=start), exp.LT(this=time.copy(), expression=end), wrap=False)
+
+
 def _bound(
     evaluator: MacroEvaluator, name: str, days: exp.Expression | None, shift: type[exp.Expression]
 ) -> exp.Expression:
