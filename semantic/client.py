@@ -149,12 +149,21 @@ class Client:
 
 def with_literals(compiled: CompiledQuery) -> str:
     """The SQL with its values in place of `$1`, `$2`, ...: each becomes a literal of the tree, quoted by sqlglot."""
-    values = [exp.convert(value) for value in compiled.parameters]
+    values = [_literal(value) for value in compiled.parameters]
 
     def bind(node: exp.Expr) -> exp.Expr:
-        return values[int(node.name) - 1].copy() if isinstance(node, exp.Parameter) else node
+        return values[int(node.name) - 1].copy() if isinstance(node, exp.Placeholder) else node
 
     return sqlglot.parse_one(compiled.sql, read="duckdb").transform(bind).sql("duckdb")
+
+
+def _literal(value: Any) -> exp.Expr:
+    """A value as an expression; a zero character, which no SQL text may hold, is put together."""
+    if not isinstance(value, str) or "\0" not in value:
+        return exp.convert(value)
+    zero = exp.Anonymous(this="CHR", expressions=[exp.Literal.number(0)])
+    parts = [part for text in value.split("\0") for part in (zero.copy(), exp.Literal.string(text))]
+    return exp.Anonymous(this="CONCAT", expressions=parts[1:])
 
 
 def column_names(columns: Sequence[ResultColumn]) -> list[str]:

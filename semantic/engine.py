@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -35,7 +35,10 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to one query. `total` counts the rows without limit and offset, where the query asked for it."""
+    """The answer to one query, as access policies admitted it.
+
+    `total` counts the rows without limit and offset, where the query asked for it.
+    """
 
     query: Query
     compiled: CompiledQuery
@@ -152,17 +155,16 @@ class Engine:
     ) -> Result:
         """Compile and run `query`; values are those of Cube's REST API (see semantic.results)."""
         cancellation = cancellation or Cancellation()
-        compiled = self.compile(query, security_context)
+        compiler = self.compiler()
+        compiled = compiler.compile(query, security_context=security_context)
         table = self.run(compiled, cancellation)
         rows = to_rows(table, [one.key for one in compiled.columns], [one.type for one in compiled.columns])
-        total = self._total(query, security_context, cancellation) if query.total else None
-        return Result(query, compiled, rows, total, self._clock())
-
-    def _total(self, query: Query, security_context: SecurityContext | None, cancellation: Cancellation) -> int:
-        unlimited = replace(query, limit=None, offset=0, order=(), total=False)
-        everything = self.compile(unlimited, security_context)
-        count = replace(everything, sql=f"SELECT COUNT(*) FROM ({everything.sql}) AS everything")
-        return int(self.run(count, cancellation).column(0)[0].as_py())
+        total = None
+        if query.total:
+            count = compiler.count(query, security_context=security_context)
+            total = int(self.run(count, cancellation).column(0)[0].as_py())
+        admitted = compiler.admit(query, security_context=security_context)
+        return Result(admitted, compiled, rows, total, self._clock())
 
 
 def _resolver(places: Mapping[str, str]) -> TableResolver | None:

@@ -15,6 +15,9 @@ from semantic.compiler import ResultColumn
 from semantic.datamodel.load import load_sources
 from semantic.errors import QueryFormatError, UnknownMemberError
 
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it
+
+
 MODEL = """
 cubes:
   - name: sales

@@ -26,6 +26,7 @@ cubes:
     measures:
       - {name: count, type: count}
       - {name: seconds, sql: "CAST({CUBE}.seconds AS DOUBLE)", type: sum}
+      - {name: wrong, sql: "CAST({CUBE}.page AS DOUBLE)", type: sum}
   - name: endless
     sql: "SELECT COUNT(*) AS n FROM range(40000000000) AS numbers(i) WHERE i % 7 = 3"
     dimensions:
@@ -91,9 +92,8 @@ def test_a_total_ignores_limit_and_offset(reader: WarehouseReader) -> None:
 
 def test_the_databases_error_keeps_its_words(reader: WarehouseReader) -> None:
     asked = engine(reader)
-    query = {**BY_PAGE, "filters": [{"member": "visits.id", "operator": "gt", "values": ["abc"]}]}
-    with pytest.raises(EngineError, match="Could not convert string 'abc'"):
-        rows(asked, query)
+    with pytest.raises(EngineError, match="Conversion Error: Could not convert string 'home' to DOUBLE"):
+        rows(asked, {"measures": ["visits.wrong"]})
 
 
 def test_a_query_that_is_no_query(reader: WarehouseReader) -> None:

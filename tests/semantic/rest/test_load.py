@@ -249,11 +249,11 @@ def test_row_level_access(api: httpx.Client) -> None:
     assert body["query"]["filters"] == [{"member": "guarded.town", "operator": "set"}]
 
 
-def test_the_databases_own_error(api: httpx.Client) -> None:
+def test_a_value_that_is_no_number(api: httpx.Client) -> None:
     query = {"measures": ["loans.count"], "filters": [{"member": "loans.days", "operator": "gt", "values": ["abc"]}]}
     status, body = refusal(api, query)
     assert status == 400
-    assert body["error"].startswith("Error: Conversion Error: Could not convert string 'abc'")
+    assert "Could not convert string 'abc'" in body["error"]
 
 
 @pytest.mark.parametrize(
