@@ -26,8 +26,14 @@ class Identity(msgspec.Struct, frozen=True):
     modified_ns: int
     contract_version: str
     loaded_at: datetime
-    is_retry: bool = False
+    watermark: datetime | None = None
+    """The table's watermark when the run began: what happened before it is late."""
     cursor_after: str | None = None
+    """The last value of a relation's cursor; None for files."""
+    header_lines: int | None = None
+    """Lines before the first record; None where the format has no lines."""
+    retry_of: str | None = None
+    """The batch whose quarantined rows are tried again."""
 
 
 def batch_id(source: str, table: str, content_hash: str) -> str:
@@ -72,6 +78,8 @@ class BatchResult:
     finished_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     message: str = ""
     warnings: tuple[str, ...] = ()
+    contradiction: str = ""
+    """What the rows say against the declared `count_is`; the report says it once for all files of a table."""
 
 
 @dataclass(frozen=True)

@@ -68,5 +68,5 @@ def _compiled(contract: type[Contract], schema: Any) -> str:
 
 def _original(as_read: list[str], extra: tuple[str, ...]) -> str:
     members = [f"{sql.text(column)}, {sql.name(AS_READ + column)}" for column in as_read]
-    members += [f"{sql.text(column)}, {sql.name(column)}::VARCHAR" for column in extra]
+    members += [f"{sql.text(column)}, {sql.name(column)}::VARCHAR" for column in extra if not column.startswith("_")]
     return f"json_object({', '.join(members)})::VARCHAR"

@@ -19,12 +19,12 @@ from ingestion.batch import Identity
 from ingestion.errors import LakeError
 
 METADATA_KEY = "headrace"
-_STAGING = ".staging"
+STAGING = ".staging"
 
 
 def staging_path(lake: Path, identity: Identity) -> Path:
     """Where a batch is written until it is whole."""
-    return lake / _STAGING / f"{identity.batch_id}.parquet"
+    return lake / STAGING / f"{identity.batch_id}.parquet"
 
 
 def lake_path(identity: Identity) -> str:
@@ -70,5 +70,7 @@ def read_identity(path: Path) -> Identity:
 def batches(lake: Path, source: str | None = None) -> Iterator[tuple[Path, Identity]]:
     """Every batch of the lake (of one source), in the order in which they were loaded."""
     files = sorted(lake.glob(f"{source or '*'}/*/loaded_on=*/*.parquet"))
-    found = [(path, read_identity(path)) for path in files]
-    yield from sorted(found, key=lambda one: one[1].loaded_at)
+    found = sorted(((path, read_identity(path)) for path in files), key=lambda one: one[1].loaded_at)
+    # a run that was killed after writing a batch wrote it again when it was called again
+    latest = {identity.batch_id: path for path, identity in found}
+    yield from ((path, identity) for path, identity in found if latest[identity.batch_id] == path)

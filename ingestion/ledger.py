@@ -105,7 +105,7 @@ def _values(result: BatchResult) -> dict[str, Any]:
         "finished_at": result.finished_at,
         "status": result.status,
         "message": result.message,
-        "warnings": list(result.warnings),
+        "warnings": [*result.warnings, *([result.contradiction] if result.contradiction else [])],
     }
 
 

@@ -71,14 +71,12 @@ def ensure_quarantine(connection: duckdb.DuckDBPyConnection, table: Table) -> No
     connection.execute(f"CREATE TABLE IF NOT EXISTS {quarantine_name(table)} ({columns})")
 
 
-def quarantine(
-    connection: duckdb.DuckDBPyConnection, table: Table, identity: Identity, file: Path, header_lines: int | None
-) -> int:
+def quarantine(connection: duckdb.DuckDBPyConnection, table: Table, identity: Identity, file: Path) -> int:
     """Write the rejected rows of a lake file; returns how many. Runs within the caller's transaction.
 
     A relation's rows at its cursor are read again every time: those that wait in quarantine already are left alone.
     """
-    lines = f"{header_lines} + 1 + lines_before" if header_lines is not None else "NULL"
+    lines = "NULL" if identity.header_lines is None else f"{identity.header_lines} + 1 + lines_before"
     again = (
         f"WHERE NOT EXISTS (SELECT 1 FROM {quarantine_name(table)} AS held WHERE held.original = bad.{ORIGINAL} "
         f"AND held.source_file = {sql.text(identity.file)} AND held.resolved_at IS NULL)"
@@ -98,6 +96,26 @@ def quarantine(
     )
     row = connection.execute(
         f"SELECT count(*) FROM {quarantine_name(table)} WHERE batch_id = ?", [identity.batch_id]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def settle(connection: duckdb.DuckDBPyConnection, table: Table, identity: Identity, file: Path) -> int:
+    """Mark the rows of a retried batch that were let in, renew the reasons of the others; returns how many of these.
+
+    Runs within the caller's transaction.
+    """
+    at = f"TIMESTAMPTZ {sql.text(identity.loaded_at.isoformat())}"
+    same = f"held.batch_id = {sql.text(identity.retry_of or '')} AND held.row_number = tried._row_number"
+    held, tried = f"{quarantine_name(table)} AS held", f"{source_of(file)} AS tried"
+    connection.execute(
+        f"UPDATE {held} SET resolved_at = {at}, resolved_by = {sql.text(identity.batch_id)} FROM {tried} "
+        f"WHERE {same} AND tried.{REASONS} IS NULL"
+    )
+    row = connection.execute(
+        f"UPDATE {held} SET reasons = tried.{REASONS}, rules = tried.{RULES}, "
+        f"contract_version = {sql.text(identity.contract_version)} FROM {tried} "
+        f"WHERE {same} AND tried.{REASONS} IS NOT NULL"
     ).fetchone()
     return int(row[0]) if row else 0
 

@@ -37,14 +37,18 @@ def read_json_lines(
         raise UnreadableInput(f"{name}: no line of it is a JSON object")
     keys = [str(row[0]) for row in rows]
     columns = column_names(keys, name)
+    paths = ", ".join(sql.text(_path(key)) for key in keys)
     values = ", ".join(
-        f"CASE WHEN {_OBJECT} THEN nullif(line ->> {sql.text(_path(key))}, '') END AS {sql.name(column)}"
-        for key, column in zip(keys, columns, strict=True)
+        f"nullif(found[{place}], '') AS {sql.name(column)}" for place, column in enumerate(columns, start=1)
+    )
+    parsed = (
+        f"SELECT line, {_OBJECT} AS is_object, "
+        f"CASE WHEN is_object THEN json_extract_string(line, [{paths}]) END AS found "
+        f"FROM {lines} WHERE line IS NOT NULL"
     )
     yield Incoming(
-        f"SELECT {values}, 1::BIGINT AS {LINES}, "
-        f"CASE WHEN NOT ({_OBJECT}) THEN 'not a JSON object' END AS {FAULT}, "
-        f"CASE WHEN NOT ({_OBJECT}) THEN line END AS {FAULTY_TEXT} FROM {lines} WHERE line IS NOT NULL",
+        f"SELECT {values}, 1::BIGINT AS {LINES}, CASE WHEN NOT is_object THEN 'not a JSON object' END AS {FAULT}, "
+        f"CASE WHEN NOT is_object THEN line END AS {FAULTY_TEXT} FROM ({parsed})",
         columns,
         header_lines=0,
     )

@@ -85,10 +85,11 @@ def _cursor(location: str) -> Iterator[Any]:
                 cursor.execute("SET TIME ZONE 'UTC'")
             yield cursor
     except DriverError as error:
-        raise UnreadableInput(f"the database {_shown(location)} cannot be read: {error}") from error
+        shown = without_password(location) if is_postgres(location) else Path(location).name
+        raise UnreadableInput(f"the database {shown} cannot be read: {error}") from error
 
 
-def _shown(location: str) -> str:
-    """Without the password."""
-    scheme, separator, rest = location.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if separator else Path(location).name
+def without_password(url: str) -> str:
+    """A database's URL, fit to be shown and kept."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -63,12 +63,14 @@ def _make_events(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         WITH delivered AS (
             SELECT *,
                 CASE WHEN happened_at < TIMESTAMP '{plan.export_on}' AND u(i * 10 + n, 'late') >= {plan.late}
-                    THEN 1 ELSE 2 END AS export FROM commerce_events WHERE happened_at < TIMESTAMP '{plan.end}' + to_days(1)
+                    THEN 1 ELSE 2 END AS export
+            FROM commerce_events WHERE happened_at < TIMESTAMP '{plan.end}' + to_days(1)
         ), twice AS (
             SELECT * FROM delivered UNION ALL SELECT * FROM delivered WHERE u(i * 10 + n, 'again') < 0.005
         )
         SELECT event_id, user_id,
-            CASE WHEN u(i * 10 + n, 'dirty') < {plan.dirty} THEN 'soon' ELSE instant_text(happened_at) END AS event_time,
+            CASE WHEN u(i * 10 + n, 'dirty') < {plan.dirty} THEN 'soon' ELSE instant_text(happened_at) END
+                AS event_time,
             event_name, region, '/' || replace(event_name, '_', '-') AS page, device,
             CASE event_name WHEN 'purchase' THEN 'o' || i END AS order_id, export
         FROM twice

@@ -33,7 +33,7 @@ FORMER_STEPS = (
     "CREATE_PROJECT",
 )
 """The funnel before: schema version 1-0-3, which also says step_action and failure_reason."""
-_MEMBERS = 9_000
+_MEMBERS = 6_000
 _VISITORS = 3_000
 _COLUMNS = (
     "event_id",

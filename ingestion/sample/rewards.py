@@ -244,8 +244,9 @@ def _make_money(connection: duckdb.DuckDBPyConnection, _plan: Plan) -> None:
             FROM rewards_people WHERE channel <> 'organic' GROUP BY ALL
         )
         SELECT spent_on, channel, campaign_id, country, platform, installs * 400 AS impressions,
-            installs * 12 AS clicks, installs, (installs * CASE channel WHEN 'influencer' THEN 2.9 WHEN 'tiktok' THEN 0.9 ELSE 1.6 END)
-                ::DECIMAL(18, 2) AS spend_usd,
+            installs * 12 AS clicks, installs,
+            (installs * CASE channel WHEN 'influencer' THEN 2.9 WHEN 'tiktok' THEN 0.9 ELSE 1.6 END)::DECIMAL(18, 2)
+                AS spend_usd,
             instant_text(spent_on + to_days(2)) AS updated_at
         FROM installs ORDER BY ALL;
 
