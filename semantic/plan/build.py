@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from semantic.datamodel.types import DataModel, Measure
 from semantic.errors import PlanError
 from semantic.plan.joins import Hint, JoinGraph, JoinTree
 from semantic.plan.members import Members
 from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape
-from semantic.plan.types import Group, Keys, Part, Plan, Rows, Value, Where
+from semantic.plan.types import Group, Keys, Part, Plan, Rows, Value, Where, Windowed
+from semantic.plan.windows import ADDITIVE, base_unit, check_type, series_of, series_range, series_unit, whole_range
 from semantic.query.types import SqlCondition
 
 # A join may repeat their rows and they stay the same; counts look at distinct keys instead.
@@ -103,7 +104,16 @@ class Planner:
             names = tuple(dict.fromkeys(self.members.target(name).full_name for name in measures))
             yield Rows(tree, names, groups, where)
             return
-        leaves = dict.fromkeys(leaf for name in measures for leaf in self.members.leaves(name))
+        every = dict.fromkeys(leaf for name in measures for leaf in self.members.leaves(name))
+        leaves = [leaf for leaf in every if self.members.measure(leaf).rolling_window is None]
+        yield from self._aggregates(leaves, tree, groups, where)
+        for leaf in every:
+            if leaf not in leaves:
+                yield self._windowed(leaf, tree, groups, where, shape)
+
+    def _aggregates(
+        self, leaves: Sequence[str], tree: JoinTree, groups: tuple[Group, ...], where: Where
+    ) -> Iterator[Rows | Keys]:
         plain = [leaf for leaf in leaves if not self._is_multiplied(leaf, tree)]
         multiplied: dict[str, list[str]] = {}
         for leaf in leaves:
@@ -113,6 +123,25 @@ class Planner:
             yield Rows(tree, tuple(plain), groups, where)
         for cube, repeated in multiplied.items():
             yield self.keys(cube, repeated, tree, groups, where)
+
+    def _windowed(self, leaf: str, tree: JoinTree, groups: tuple[Group, ...], where: Where, shape: Shape) -> Part:
+        measure = self.members.measure(leaf)
+        window = measure.rolling_window
+        if window is None:
+            raise PlanError(f"'{leaf}' has no rolling window", place=leaf, code="rolling_window")
+        check_type(measure)
+        times = [self.members.dimension(group.name) for group in groups if group.granularity]
+        series = series_of(groups, shape.times, times)
+        if series is None:
+            return next(self._aggregates([leaf], tree, groups, whole_range(where, window)))
+        # What joins repeat is counted by its keys, and those do not add up over buckets either.
+        raw = measure.type not in ADDITIVE or (measure.cube in tree.multiplied and measure.type == "count")
+        granularity = series.time.granularity or "day"
+        unit = base_unit(window, series_unit(self.members.dimension(series.time.name), granularity))
+        base_time = Group("bucketed_at", series.time.name, series.time.target, None if raw else unit, local=True)
+        base_groups = (*(group for group in groups if group.granularity is None), base_time)
+        base = next(self._aggregates([leaf], tree, base_groups, series_range(where, window, series)))
+        return Windowed(replace(base, raw=raw), leaf, window, series.time, base_time, groups, series.bound)
 
     def keys(self, cube: str, names: Sequence[str], tree: JoinTree, groups: tuple[Group, ...], where: Where) -> Keys:
         """The part of a cube's multiplied measures. Their own cubes must not multiply it again."""

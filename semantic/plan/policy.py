@@ -1,4 +1,4 @@
-"""Who may see what: hidden members, access policies, row-level filters and masks, settled before anything is planned."""
+"""Who may see what: hidden members, access policies, row filters and masks, settled before anything is planned."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def admit(
     for cube in guarded:
         granted = [policy for policy in cube.access_policy if applies(policy, context)]
         asked = [name for name in (*selected(query), *_filtered(query)) if name.split(".")[0] == cube.name]
-        masked.update(_check_members(cube, granted, asked, set(_filtered(query))))
+        masked.update(_check_members(granted, asked, set(_filtered(query))))
         filters += _row_filters(cube, granted, asked, context)
     filters = list(dict.fromkeys(filters))
     payload = {**query.payload, "filters": [echo_filter(entry) for entry in (*query.filters, *filters)]}
@@ -103,19 +103,18 @@ def applies(policy: AccessPolicy, context: SecurityContext) -> bool:
     return all(bool(evaluate(condition, context)) for condition in policy.conditions)
 
 
-def _check_members(cube: Cube, granted: Iterable[AccessPolicy], asked: Iterable[str], filtered: set[str]) -> set[str]:
+def _check_members(granted: Iterable[AccessPolicy], asked: Iterable[str], filtered: set[str]) -> set[str]:
     """The members to mask. Raises for one that no policy lets the caller see."""
     masked = set()
     policies = list(granted)
     for name in asked:
         if any(policy.member_level is None or policy.member_level.covers(name) for policy in policies):
             continue
-        if any(policy.member_masking is not None and policy.member_masking.covers(name) for policy in policies):
-            # A filter over a masked member would tell what the mask hides.
-            if name not in filtered:
-                masked.add(name)
-                continue
-        raise _hidden(name)
+        masks = any(policy.member_masking is not None and policy.member_masking.covers(name) for policy in policies)
+        # A filter over a masked member would tell what the mask hides.
+        if not masks or name in filtered:
+            raise _hidden(name)
+        masked.add(name)
     return masked
 
 

@@ -7,17 +7,19 @@ from typing import Literal
 
 from semantic.datamodel.types import MultiStage, RollingWindow, TimeShift
 from semantic.plan.joins import JoinTree
-from semantic.plan.shape import BoundFilter, BoundTime, Shape
+from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A column to group by. `name` is the member as the query says it, `target` the cube member behind it."""
+    """A column to group by. `name` is the member as the query says it, `target` the cube member behind it. `local`
+    asks for a time as the wall clock of the query's zone shows it, without a bucket."""
 
     alias: str
     name: str
     target: str
     granularity: str | None = None
+    local: bool = False
 
     @property
     def key(self) -> str:
@@ -35,22 +37,34 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowRange:
+    """The times that windows over a range reach; `granularity` widens the range to whole buckets."""
+
+    dimension: str
+    range: BoundRange
+    window: RollingWindow
+    granularity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Where:
-    """What rows must pass: ranges of time dimensions, segments, and conditions over dimensions."""
+    """What rows must pass: ranges of time dimensions, segments, conditions over dimensions, reaches of windows."""
 
     times: tuple[BoundTime, ...] = ()
     segments: tuple[str, ...] = ()
     filters: tuple[BoundFilter, ...] = ()
+    windows: tuple[WindowRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Measures aggregated straight over joined rows."""
+    """Measures aggregated straight over joined rows; `raw` hands on what they aggregate instead."""
 
     tree: JoinTree
     measures: tuple[str, ...]
     groups: tuple[Group, ...]
     where: Where
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +80,22 @@ class Keys:
     measures: tuple[str, ...]
     groups: tuple[Group, ...]
     where: Where
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Windowed:
-    """A measure over a rolling window: buckets first, then a window of buckets per time of a series."""
+    """A measure over a rolling window. `base` has a row per bucket of time (or per row of the cube, when the measure
+    does not add up); every time of the series then aggregates the base rows in its window.
+
+    `time` is the group that gives the series, over the whole buckets of `bound`'s range; `base_time` the base's time.
+    """
 
     base: Rows | Keys
     measure: str
     window: RollingWindow
     time: Group
+    base_time: Group
     groups: tuple[Group, ...]
     bound: BoundTime
 

@@ -168,7 +168,7 @@ class BigQuery:
         array = exp.Anonymous(
             this="GENERATE_ARRAY", expressions=[exp.Literal.number(0), passed, exp.Literal.number(width)]
         )
-        unnest = exp.Unnest(expressions=[array], alias=exp.TableAlias(this=quoted("step")))
+        unnest = exp.Unnest(expressions=[array], alias=exp.TableAlias(columns=[quoted("step")]))
         shift = exp.Interval(this=exp.Column(this=quoted("step")), unit=exp.Var(this=unit))
         value = exp.Anonymous(this="DATETIME_ADD", expressions=[start.copy(), shift])
         select = exp.Select(expressions=[exp.Alias(this=value, alias=quoted("value"))]).from_(unnest, copy=False)

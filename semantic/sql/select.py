@@ -14,12 +14,13 @@ from semantic.errors import PlanError
 from semantic.plan.build import Planner, alias_of, filter_members
 from semantic.plan.joins import JoinTree
 from semantic.plan.shape import BoundFilter, Shape
-from semantic.plan.types import Group, Keys, Part, Plan, Rows, Value, Where
+from semantic.plan.types import Group, Keys, Part, Plan, Rows, Value, Where, Windowed
 from semantic.query.types import Order
 from semantic.sql.dialects import column, quoted
 from semantic.sql.expressions import Expressions, Scope, conjunction, filter_column, wrapped
 from semantic.sql.filters import Filters
 from semantic.sql.parameters import Parameters
+from semantic.sql.windows import reach_conditions, windowed_part
 
 TableResolver = Callable[[str], str]
 
@@ -100,25 +101,33 @@ class SelectBuilder:
             return self._rows_part(part)
         if isinstance(part, Keys):
             return self._keys_part(part)
+        if isinstance(part, Windowed):
+            return windowed_part(self, part)
         raise PlanError("this part of a plan has no SQL", code="plan")
 
     def _rows_part(self, part: Rows) -> str:
         select, scope = self.rows_from(part.tree, [*part.measures, *self._names(part)])
         columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
-        columns += [self._aliased(self.expressions.member(name, scope), alias_of(name)) for name in part.measures]
+        columns += [self._aliased(self._computed(name, scope, raw=part.raw), alias_of(name)) for name in part.measures]
         select.set("expressions", columns)
         self.where(select, part.where, scope)
-        self._group_by(select, len(part.groups))
-        return self.statement.add(f"{part.tree.root}_totals", select)
+        self._group_by(select, len(part.groups), ungrouped=part.raw)
+        return self.statement.add(f"{part.tree.root}_{'rows' if part.raw else 'totals'}", select)
+
+    def _computed(self, name: str, scope: Scope, *, raw: bool) -> exp.Expr:
+        if not raw:
+            return self.expressions.member(name, scope)
+        operand = self.expressions.operand(self.members.measure(name), scope)
+        return exp.Literal.number(1) if operand is None else operand
 
     def _keys_part(self, part: Keys) -> str:
         keys = self.keys(part)
         select, scope = self.rows_from(part.own, part.measures, after=(keys, part.cube))
         columns = [self._aliased(column(group.alias, keys), group.alias) for group in part.groups]
-        columns += [self._aliased(self.expressions.member(name, scope), alias_of(name)) for name in part.measures]
+        columns += [self._aliased(self._computed(name, scope, raw=part.raw), alias_of(name)) for name in part.measures]
         select.set("expressions", columns)
-        self._group_by(select, len(part.groups))
-        return self.statement.add(f"{part.cube}_totals", select)
+        self._group_by(select, len(part.groups), ungrouped=part.raw)
+        return self.statement.add(f"{part.cube}_{'rows' if part.raw else 'totals'}", select)
 
     def keys(self, part: Keys) -> str:
         """The distinct keys of a cube per group, as a common table expression."""
@@ -301,6 +310,8 @@ class SelectBuilder:
             if time.range is not None:
                 value = wrapped(self.expressions.member(time.dimension, scope))
                 conditions.append(self.filters.range(time.range, value))
+        for reach in where.windows:
+            conditions += reach_conditions(self, reach, scope)
         conditions += [self._operand(self.expressions.member(name, scope)) for name in where.segments]
         for entry in where.filters:
             condition = self.filters.filter(entry, lambda name: self.expressions.member(name, scope))
@@ -327,6 +338,8 @@ class SelectBuilder:
 
     def group(self, group: Group, scope: Scope) -> exp.Expr:
         """A column to group by."""
+        if group.local and group.granularity is None:
+            return self.dialect.local_time(self.expressions.member(group.name, scope), scope.timezone)
         if group.granularity is not None and group.name not in scope.masked:
             return self.expressions.time(group.name, group.granularity, scope)
         return self.expressions.shown(group.name, scope)
@@ -357,7 +370,7 @@ class SelectBuilder:
     def _names(self, part: Rows | Keys) -> list[str]:
         where = part.where
         filtered = [name for entry in where.filters for name in filter_members(entry)]
-        times = [time.dimension for time in where.times]
+        times = [*(time.dimension for time in where.times), *(reach.dimension for reach in where.windows)]
         return [*(group.name for group in part.groups), *where.segments, *filtered, *times]
 
     def _aliased(self, value: exp.Expr, alias: str) -> exp.Alias:

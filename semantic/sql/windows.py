@@ -1,0 +1,133 @@
+"""Rolling windows as SQL: a series of times, each joined with the base rows in its window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from semantic.datamodel.intervals import Interval, parse_interval
+from semantic.datamodel.types import Dimension, RollingWindow
+from semantic.plan.build import alias_of
+from semantic.plan.shape import BoundRange
+from semantic.plan.types import Group, Windowed, WindowRange
+from semantic.plan.windows import find_granularity
+from semantic.sql.dialects import column, quoted, shifted
+from semantic.sql.expressions import Scope, aggregate, conjunction, wrapped
+
+if TYPE_CHECKING:
+    from semantic.sql.select import SelectBuilder
+
+_TICK: Interval = ((1, "microsecond"),)
+
+
+def windowed_part(builder: SelectBuilder, part: Windowed) -> str:
+    """Write a windowed measure as common table expressions, and give the name of the last."""
+    base = builder.part(part.base)
+    dimension = builder.members.dimension(part.time.name)
+    granularity = part.time.granularity or "day"
+    series = builder.statement.add("time_series", _series(builder, part, dimension, granularity))
+    scope = Scope(timezone=builder.shape.timezone)
+    date_from, date_to = column("date_from", series), column("date_to", series)
+    conditions = _window(
+        part.window, column(part.base_time.alias, base), date_from, date_to, whole=False, builder=builder
+    )
+    select = exp.Select()
+    select.set("from_", exp.From(this=exp.Table(this=quoted(series))))
+    join = exp.Join(this=exp.Table(this=quoted(base)), side="LEFT", on=conjunction(conditions))
+    select.append("joins", join)
+    columns = [
+        exp.Alias(this=_group(builder, g, part, base, series, scope), alias=quoted(g.alias)) for g in part.groups
+    ]
+    measure = builder.members.measure(part.measure)
+    kind = measure.type if part.base.raw else {"count": "sum"}.get(measure.type, measure.type)
+    total = aggregate(kind, column(alias_of(part.measure), base), distinct=part.base.raw and measure.type == "count")
+    columns.append(exp.Alias(this=total, alias=quoted(alias_of(part.measure))))
+    select.set("expressions", columns)
+    numbers: list[exp.Expr] = [exp.Literal.number(index + 1) for index in range(len(part.groups))]
+    select.set("group", exp.Group(expressions=numbers))
+    return builder.statement.add(f"{alias_of(part.measure)}_window", select)
+
+
+def _group(builder: SelectBuilder, group: Group, part: Windowed, base: str, series: str, scope: Scope) -> exp.Expr:
+    if group.granularity is None:
+        return column(group.alias, base)
+    date_from = column("date_from", series)
+    if group == part.time:
+        return date_from
+    return builder.expressions.bucket(date_from, builder.members.dimension(group.name), group.granularity, scope)
+
+
+def _series(builder: SelectBuilder, part: Windowed, dimension: Dimension, granularity: str) -> exp.Select:
+    if part.bound.range is None:
+        raise AssertionError("a windowed part has a range")
+    start, end = series_bounds(builder, part.bound.range, dimension, granularity)
+    step = granularity_interval(dimension, granularity)
+    value = column("value", "series")
+    last = shifted(shifted(value.copy(), step, 1), _TICK, -1)
+    columns = [
+        exp.Alias(this=value, alias=quoted("date_from")),
+        exp.Alias(this=last, alias=quoted("date_to")),
+    ]
+    select = exp.Select(expressions=columns)
+    select.set("from_", exp.From(this=builder.dialect.series(start, end, step)))
+    return select
+
+
+def series_bounds(
+    builder: SelectBuilder, span: BoundRange, dimension: Dimension, granularity: str
+) -> tuple[exp.Expr, exp.Expr]:
+    """The starts of the first and of the last bucket of a range."""
+    scope = Scope(timezone=builder.shape.timezone)
+    start = builder.dialect.local_parameter(builder.parameters.placeholder(span.local_start))
+    end = builder.dialect.local_parameter(builder.parameters.placeholder(span.local_end))
+    if span.end_open:
+        end = shifted(end, _TICK, -1)
+    return (
+        builder.expressions.bucket(start, dimension, granularity, scope),
+        builder.expressions.bucket(end, dimension, granularity, scope),
+    )
+
+
+def granularity_interval(dimension: Dimension, granularity: str) -> Interval:
+    """The width of a granularity's buckets."""
+    custom = find_granularity(dimension, granularity)
+    if custom is not None and custom.interval is not None:
+        return parse_interval(custom.interval)
+    return ((1, granularity),)
+
+
+def reach_conditions(builder: SelectBuilder, reach: WindowRange, scope: Scope) -> list[exp.Expr]:
+    """The rows that the windows over a range can reach."""
+    dimension = builder.members.dimension(reach.dimension)
+    local = builder.dialect.local_time(builder.expressions.row(dimension, scope), scope.timezone)
+    if reach.granularity is not None:
+        start, last = series_bounds(builder, reach.range, dimension, reach.granularity)
+        end = shifted(shifted(last, granularity_interval(dimension, reach.granularity), 1), _TICK, -1)
+    else:
+        start = builder.dialect.local_parameter(builder.parameters.placeholder(reach.range.local_start))
+        end = builder.dialect.local_parameter(builder.parameters.placeholder(reach.range.local_end))
+        if reach.range.end_open:
+            end = shifted(end, _TICK, -1)
+    return _window(reach.window, wrapped(local), start, end, whole=True, builder=builder)
+
+
+def _window(
+    window: RollingWindow, time: exp.Expr, start: exp.Expr, end: exp.Expr, *, whole: bool, builder: SelectBuilder
+) -> list[exp.Expr]:
+    """Whether a time lies in the window of the span from start to end. `whole`: the span is a range, not one bucket,
+    so a trailing window hangs on its start and a leading one on its end."""
+    if window.type == "to_date":
+        since = builder.dialect.truncate(start, window.granularity or "year")
+        return [exp.GTE(this=time, expression=since), exp.LTE(this=time.copy(), expression=end)]
+    conditions: list[exp.Expr] = []
+    from_start = window.offset == "start"
+    if window.trailing != "unbounded":
+        anchor = start if whole or from_start else end
+        since = shifted(anchor.copy(), parse_interval(window.trailing), -1) if window.trailing else anchor.copy()
+        conditions.append((exp.GTE if from_start else exp.GT)(this=time, expression=since))
+    if window.leading != "unbounded":
+        anchor = end if whole or not from_start else start
+        until = shifted(anchor.copy(), parse_interval(window.leading), 1) if window.leading else anchor.copy()
+        conditions.append((exp.LT if from_start else exp.LTE)(this=time.copy(), expression=until))
+    return conditions or [exp.Boolean(this=True)]
