@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 from contracts.base import Column, Deprecation, Statement
 from contracts.rules import Custom, Limit, MaxLength, NotNull, OneOf, Pattern, Relationship, Rule, Unique
@@ -49,10 +49,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Fault:
-    """A change that its contract's version or deprecations do not admit, and what to do."""
+    """A change that its contract's version does not admit, or (breaking) no deprecation announced, and what to do."""
 
-    change: Change | None
-    table: str
+    rule: Literal["version", "breaking"]
+    change: Change
     text: str
 
 
@@ -111,8 +111,8 @@ def _version_faults(before: Statement, after: Statement, changes: Sequence[Chang
     least = required_version(old, weightiest.bump)
     if _parts(new) < _parts(least):
         yield Fault(
+            "version",
             weightiest,
-            after.terms.name,
             f"{weightiest.message}; a {weightiest.bump.name.lower()} change since {old}: "
             f"version {new} must be at least {least}",
         )
@@ -125,14 +125,14 @@ def _deprecation_faults(before: Revision, after: Revision, change: Change, today
     if not announced:
         what = f'retired={{"{change.columns[0]}": ' if change.columns else "deprecated="
         yield Fault(
+            "breaking",
             change,
-            change.table,
             f"{change.message}; announce it: `deprecated=Deprecation(...)` until its date, or, in the new version, "
             f"`{what}Deprecation(removed_on, use){'}' * bool(change.columns)}`",
         )
     elif change.kind == "removed" and min(announced, key=lambda one: one.removed_on).removed_on > today:
         ends = min(one.removed_on for one in announced)
-        yield Fault(change, change.table, f"{change.message}; it was promised until {ends}: keep it till then")
+        yield Fault("breaking", change, f"{change.message}; it was promised until {ends}: keep it till then")
 
 
 def _announcements(old: Statement, new: Statement | None, change: Change) -> list[Deprecation]:

@@ -4,7 +4,8 @@ HeadraceError            a message for people; `exit_code` is what the command l
 ├── ConfigError          config.yaml or the environment says something that cannot be
 ├── WarehouseError       the warehouse cannot be opened or read
 │   └── WarehouseBusy    another process holds the warehouse file
-└── BuildError           a build stopped: ingestion, models or contracts
+├── BuildError           a build stopped: ingestion, models or contracts
+└── ProjectError         the project cannot be read for a check or for lineage: models, contracts or a git revision
 """
 
 from __future__ import annotations
@@ -30,3 +31,7 @@ class WarehouseBusy(WarehouseError):
 
 class BuildError(HeadraceError):
     pass
+
+
+class ProjectError(HeadraceError):
+    exit_code = 2
