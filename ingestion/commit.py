@@ -124,7 +124,11 @@ def _times(
 
 def _warnings(staged: Staged, table: Table) -> tuple[str, ...]:
     found = []
-    extra = [name for name in staged.extra if not (table.format == "snowplow" and name in FIELDS)]
+    extra = [
+        name
+        for name in staged.extra
+        if not name.startswith("_") and not (table.format == "snowplow" and name in FIELDS)
+    ]
     if extra:
         found.append(
             f"{staged.identity.file}: new column{'s' * (len(extra) > 1)} {', '.join(extra)}: kept in the lake, "

@@ -63,7 +63,5 @@ def moment(plan: Plan, i: str, salt: str, hours_ahead: str = "0") -> str:
     """A time of the period (UTC): people are awake by their own clock, most of all in the evening."""
     day = f"floor(u({i}, '{salt}/day') * {plan.days})"
     hour = f"least(23.99, greatest(0, 17 + 4.5 * normal({i}, '{salt}/hour')))"
-    return (
-        f"greatest(TIMESTAMP '{plan.start}', TIMESTAMP '{plan.start}' + "
-        f"to_microseconds((({day} * 24 + {hour} - {hours_ahead}) * 3600e6)::BIGINT))"
-    )
+    drawn = f"TIMESTAMP '{plan.start}' + to_microseconds((({day} * 24 + {hour} - {hours_ahead}) * 3600e6)::BIGINT)"
+    return f"least(TIMESTAMP '{plan.end} 23:30:00', greatest(TIMESTAMP '{plan.start}', {drawn}))"
