@@ -360,7 +360,7 @@ class CubeBuilder:
     def _result(self, entry: Record, path: str) -> Sql | str | None:
         if "sql" in entry:
             return self.expression(entry["sql"], f"{path}.else.sql")
-        return self._label(entry["label"], path)
+        return self._label(entry.get("label", ""), path)
 
     def _label(self, label: Any, path: str) -> Sql | str:
         if isinstance(label, Record):
@@ -398,6 +398,9 @@ class CubeBuilder:
             if key not in ("name", "type", "measures", "dimensions", "segments", "rollups", "time_dimension",
                            "time_dimensions", "granularity")
         }  # fmt: skip
+        if "granularity" in item and "time_dimension" not in item:
+            message = "`granularity` is of a `time_dimension`, which is missing"
+            self.report.add(item.place_of("granularity"), item.path, "granularity", message)
         rollups = tuple(
             name if "." in name else f"{self.name}.{name}"
             for name in (rollup.replace("CUBE.", f"{self.name}.") for rollup in item.get("rollups", ()))

@@ -7,6 +7,7 @@ import re
 from semantic.datamodel.intervals import is_interval
 from semantic.datamodel.nodes import Node
 from semantic.datamodel.shapes import (
+    INVALID,
     Reader,
     Report,
     Shape,
@@ -66,6 +67,33 @@ def _renamed(names: dict[str, str], choices: tuple[str, ...]) -> Reader:
     return read
 
 
+def description(node: Node, path: str, report: Report) -> object:
+    """A text without references: real Cube resolves braces in any text, and would fail."""
+    return _without_braces(any_text(node, path, report), node, path, report)
+
+
+def title(node: Node, path: str, report: Report) -> object:
+    """A non-empty text without references."""
+    return _without_braces(text(node, path, report), node, path, report)
+
+
+def _without_braces(value: object, node: Node, path: str, report: Report) -> object:
+    if isinstance(value, str) and re.search(r"(?<!\\\\){", value):
+        report.add(node.place, path, "braces", "`{` begins a reference, which makes no sense in this text")
+        return INVALID
+    return value
+
+
+def measure_format(node: Node, path: str, report: Report) -> object:
+    """A name (`percent`, `currency`) or a d3 format."""
+    return text(node, path, report)
+
+
+def dimension_format(node: Node, path: str, report: Report) -> object:
+    """A name, a d3 or strftime format, or the mapping of a link."""
+    return either(scalars=text, mappings=Shape({"type": text, "label": any_text, "value": text}))(node, path, report)
+
+
 def star_or(reader: Reader) -> Reader:
     """`"*"` or a list."""
     return either(scalars=one_of("*"), lists=list_of(reader))
@@ -112,8 +140,8 @@ rolling_window = Shape(
 _common = {
     "name": identifier,
     "sql": sql,
-    "title": text,
-    "description": any_text,
+    "title": title,
+    "description": description,
     "public": boolean,
     "shown": boolean,
     "aliases": list_of(text),
@@ -142,7 +170,7 @@ measure = Shape(
     {
         **_common,
         "type": _renamed(_CAMEL_TYPES, MEASURE_TYPES),
-        "format": anything,
+        "format": measure_format,
         "currency": currency,
         "visible": boolean,
         "filters": list_of(sql_object),
@@ -168,7 +196,7 @@ measure = Shape(
 custom_granularity = Shape(
     {
         "name": identifier,
-        "title": text,
+        "title": title,
         "interval": interval,
         "offset": signed_interval,
         "origin": text,
@@ -187,7 +215,7 @@ dimension = Shape(
         "latitude": sql_object,
         "longitude": sql_object,
         "primary_key": boolean,
-        "format": anything,
+        "format": dimension_format,
         "currency": currency,
         "order": one_of("asc", "desc"),
         "key": member_name,
@@ -237,7 +265,7 @@ join = Shape(
 )
 
 hierarchy = Shape(
-    {"name": identifier, "title": text, "public": boolean, "levels": list_of(member_name, at_least=1)},
+    {"name": identifier, "title": title, "public": boolean, "levels": list_of(member_name, at_least=1)},
     required=("name", "levels"),
 )
 
@@ -333,8 +361,8 @@ cube = Shape(
         "sql_table": sql,
         "sql_alias": text,
         "extends": member_name,
-        "title": text,
-        "description": any_text,
+        "title": title,
+        "description": description,
         "public": boolean,
         "shown": boolean,
         "data_source": text,
@@ -355,7 +383,7 @@ cube = Shape(
 )
 
 view_member = Shape(
-    {"name": member_name, "alias": identifier, "title": text, "description": any_text, "format": anything,
+    {"name": member_name, "alias": identifier, "title": title, "description": description, "format": anything,
      "meta": mapping},
     required=("name",),
 )  # fmt: skip
@@ -409,8 +437,8 @@ view = Shape(
         "view_group": identifier,
         "view_groups": list_of(identifier),
         "extends": member_name,
-        "title": text,
-        "description": any_text,
+        "title": title,
+        "description": description,
         "public": boolean,
         "shown": boolean,
         "meta": mapping,
@@ -431,8 +459,8 @@ def view_group(node: Node, path: str, report: Report) -> object:
 _view_group = Shape(
     {
         "name": identifier,
-        "title": text,
-        "description": any_text,
+        "title": title,
+        "description": description,
         "includes": list_of(either(scalars=identifier, mappings=view_group)),
         "views": list_of(identifier),
     },

@@ -81,7 +81,7 @@ class ViewBuilder:
             segments=self._with_own(segments, own.segments()),
             hierarchies=tuple(self._hierarchies()),
             access_policy=own.access_policy(),
-            folders=tuple(self._folder(item) for item in self.record.get("folders", ())),
+            folders=self._folders(),
             default_filters=tuple(self._default_filter(item, own) for item in self.record.get("default_filters", ())),
             view_groups=self._view_groups(),
         )
@@ -219,6 +219,15 @@ class ViewBuilder:
                     yield replace(hierarchy, name=prefix + hierarchy.name, levels=levels)
 
     # Folders and default filters
+
+    def _folders(self) -> tuple[Folder, ...]:
+        folders: dict[str, Folder] = {}
+        for item in self.record.get("folders", ()):
+            if item["name"] in folders:
+                message = f"two folders are called `{item['name']}`"
+                self.report.add(item.place, f"{self.record.path}.folders", "duplicate_name", message)
+            folders[item["name"]] = self._folder(item)
+        return tuple(folders.values())
 
     def _folder(self, item: Record) -> Folder:
         if item["includes"] == "*":
