@@ -125,7 +125,7 @@ def snake_case(key: str) -> str:
 
 def _scalar(node: yaml.Node) -> Scalar:
     text = str(node.value)
-    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+    if not isinstance(node, yaml.ScalarNode) or node.style:
         return text
     if text in _WORDS:
         return _WORDS[text]

@@ -78,7 +78,7 @@ def title(node: Node, path: str, report: Report) -> object:
 
 
 def _without_braces(value: object, node: Node, path: str, report: Report) -> object:
-    if isinstance(value, str) and re.search(r"(?<!\\\\){", value):
+    if isinstance(value, str) and re.search(r"(?<!\\){", value):
         report.add(node.place, path, "braces", "`{` begins a reference, which makes no sense in this text")
         return INVALID
     return value
