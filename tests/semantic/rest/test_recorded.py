@@ -49,9 +49,11 @@ def recorded_server(reference: Path, tmp_path_factory: pytest.TempPathFactory) -
     path = tmp_path_factory.mktemp("recorded") / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute((reference / "seed.sql").read_text())
-    engine = Engine(load_data_model(reference / "recorded-model"), WarehouseReader(path), clock=lambda: WHEN)
+    reader = WarehouseReader(path)
+    engine = Engine(load_data_model(reference / "recorded-model"), reader, clock=lambda: WHEN)
     with serving(create_app(engine, Serving(api_secret=SECRET))) as server:
         yield server
+    reader.close()
 
 
 def ask(server: RestServer, request: dict[str, Any]) -> httpx.Response:
