@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from headrace.config import Settings
@@ -48,11 +48,17 @@ def apply_models(
 
 
 def _restate(context: Context, environment: str, span: Span, tables: Iterable[str]) -> None:
+    """Compute `span` again, and the days that its events reach.
+
+    A model that looks back over L days has rows that were opened up to L days before the event that changes them (a
+    conversion, an answer), and a session may cross the midnight after.
+    """
+    reach = timedelta(days=max((model.lookback for model in context.models.values()), default=0))
     context.plan(
         environment,
         restate_models=sorted(tables),
-        start=span.start.isoformat(),
-        end=span.end.isoformat(),
+        start=(span.start - reach).isoformat(),
+        end=min(span.end + timedelta(days=1), datetime.now(UTC).date() - timedelta(days=1)).isoformat(),
         auto_apply=True,
         no_prompts=True,
         skip_tests=True,

@@ -32,7 +32,7 @@ def _ask_rest(engine: Engine, text: str) -> QueryResult:
         payload = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise HeadraceError(f"the query is not valid JSON: {error}") from error
-    queries = engine.parse(payload)
+    queries = engine.parse(payload).queries
     if len(queries) != 1:
         raise HeadraceError("a query that compares date ranges has several results: ask one range at a time")
     rows = engine.load(queries[0]).rows
