@@ -58,7 +58,7 @@ def write_records(
         pa.input_stream(str(path), compression=compression) as stream,
         pq.ParquetWriter(str(target), schema, compression="zstd") as writer,
     ):
-        lines = _Lines(cast("BinaryIO", stream))
+        lines = Lines(cast("BinaryIO", stream))
         for _ in range(header_lines):
             lines.next()
         rows: list[Record] = []
@@ -77,7 +77,7 @@ def _table(rows: list[Record], schema: pa.Schema) -> pa.Table:
     return pa.table([pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)], schema)
 
 
-class _Lines:
+class Lines:
     """Lines of a stream, with the ends they have, that can be put back."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -109,7 +109,7 @@ class _Lines:
         self._pending.extend(piece + b"\n" for piece in pieces)
 
 
-def read_records(lines: _Lines, dialect: Dialect, width: int) -> Iterator[Record]:
+def read_records(lines: Lines, dialect: Dialect, width: int) -> Iterator[Record]:
     """Records of `width` fields, in order, faulty lines among them."""
     held: Record | None = None
     while (first := lines.next()) is not None:
@@ -124,7 +124,7 @@ def read_records(lines: _Lines, dialect: Dialect, width: int) -> Iterator[Record
         yield held
 
 
-def _record(first: bytes, lines: _Lines, dialect: Dialect, width: int) -> Record:
+def _record(first: bytes, lines: Lines, dialect: Dialect, width: int) -> Record:
     taken = [first]
     if dialect.quote:
         quote = dialect.quote.encode()
@@ -143,7 +143,7 @@ def _record(first: bytes, lines: _Lines, dialect: Dialect, width: int) -> Record
     return _parsed(text.rstrip("\r\n"), taken, lines, dialect, width)
 
 
-def _parsed(text: str, taken: list[bytes], lines: _Lines, dialect: Dialect, width: int) -> Record:
+def _parsed(text: str, taken: list[bytes], lines: Lines, dialect: Dialect, width: int) -> Record:
     try:
         fields = _fields(text, dialect)
     except csv.Error as error:
@@ -165,7 +165,7 @@ def _fields(text: str, dialect: Dialect) -> list[str]:
     return rows[0] if len(rows) == 1 else [field for row in rows for field in row]
 
 
-def _faulty(taken: list[bytes], lines: _Lines, fault: str) -> Record:
+def _faulty(taken: list[bytes], lines: Lines, fault: str) -> Record:
     """Only the first line is faulty; those taken after it are read again as records of their own."""
     lines.put_back(taken[1:])
     text = taken[0].rstrip(b"\r\n").decode("utf-8", errors="replace")
