@@ -73,23 +73,28 @@ ARENAS = (
 )
 
 
-def arenas(meta: Sequence[Mapping[str, Any]]) -> list[Arena]:
-    """The arenas over the members that real Cube's meta lists."""
-    cubes = {cube["config"]["name"]: cube["config"] for cube in meta}
-    return [_arena([cubes[name] for name in names]) for names in ARENAS]
+# Dimensions over a join declared in both directions, where Cube loses rows: see test_cube_is_wrong.py.
+NOT_JUDGED = ("customers.orders_count", "customers.average_orders")
 
 
-def _arena(cubes: Sequence[Mapping[str, Any]]) -> Arena:
+def arena(meta: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Arena:
+    """The members of some cubes or views, as real Cube's meta lists them."""
+    cubes = [cube["config"] for cube in meta if cube["config"]["name"] in names]
     measures = {m["name"]: m["type"] for cube in cubes for m in cube["measures"]}
     dimensions = {d["name"]: d["type"] for cube in cubes for d in cube["dimensions"]}
-    return Arena(measures, dimensions, tuple(s["name"] for cube in cubes for s in cube["segments"]))
+    segments = tuple(s["name"] for cube in cubes for s in cube["segments"])
+    return Arena(_judged(measures), _judged(dimensions), segments)
 
 
-def generate(arenas_: Sequence[Arena], count: int, seed: int = 1) -> Iterator[Query]:
+def _judged(members: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: type_ for name, type_ in members.items() if name not in NOT_JUDGED}
+
+
+def generate(arena_: Arena, count: int, seed: int = 1) -> Iterator[Query]:
     """`count` queries, the same ones for the same seed."""
     dice = random.Random(seed)
-    for number in range(count):
-        yield _query(dice, arenas_[number % len(arenas_)])
+    for _ in range(count):
+        yield _query(dice, arena_)
 
 
 def _query(dice: random.Random, arena: Arena) -> Query:
