@@ -48,9 +48,13 @@ class RuleResult:
     def message(self) -> str:
         """One line that names table, column, rule, count and example."""
         column = f".{','.join(self.columns)}" if self.columns else ""
-        found = f"{self.rows_failing} of {self.rows_checked} rows" if self.rows_checked else "no rows"
+        start = f"{self.layer}.{self.table}{column} {self.rule}: {self.text}"
+        if self.rule in ("column", "type", "table"):
+            return start
+        if self.rule in (Recent.kind, Volume.kind):
+            return f"{start}, but has {self.sample}"
         example = f", for example {self.sample}" if self.sample else ""
-        return f"{self.layer}.{self.table}{column} {self.rule}: {self.text}: {found}{example}"
+        return f"{start}: {self.rows_failing:,} of {self.rows_checked:,} rows{example}"
 
 
 def check_table(

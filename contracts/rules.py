@@ -240,7 +240,12 @@ class Recent(Rule):
 
     @property
     def text(self) -> str:
-        return f"must have a value of the last {self.limit}"
+        return f"must have a value of the last {_words(self.limit)}"
+
+
+def _words(limit: timedelta) -> str:
+    days, hours = limit.days, limit.seconds / 3600
+    return f"{days} days" if not hours else f"{days * 24 + hours:g} hours"
 
 
 @dataclass(frozen=True)

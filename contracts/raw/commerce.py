@@ -18,7 +18,7 @@ class CommerceEvents(
     table="commerce__events",
     version="1.0.0",
     key="event_id",
-    freshness=Freshness("event_time", timedelta(days=2)),
+    freshness=Freshness("_loaded_at", timedelta(days=2)),
     rows=Rows(at_least=1),
 ):
     """One row per event of the shops."""
@@ -39,7 +39,7 @@ class CommerceOrders(
     table="commerce__orders",
     version="1.0.0",
     key=("region", "record_source", "order_id"),
-    freshness=Freshness("ordered_at", timedelta(days=2)),
+    freshness=Freshness("_loaded_at", timedelta(days=2)),
     rows=Rows(at_least=1),
 ):
     """One row per order as its system knows it now; systems number their orders independently."""

@@ -18,7 +18,7 @@ class ConsentEvents(
     table="consent__events",
     version="1.0.0",
     key="event_id",
-    freshness=Freshness("event_time", timedelta(days=2)),
+    freshness=Freshness("_loaded_at", timedelta(days=2)),
     rows=Rows(at_least=1),
 ):
     """One row per event that a consent notice sent."""

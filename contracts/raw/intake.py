@@ -15,7 +15,7 @@ class IntakeEvents(
     table="intake__events",
     version="1.0.0",
     key="event_id",
-    freshness=Freshness("collector_tstamp", timedelta(days=2)),
+    freshness=Freshness("_loaded_at", timedelta(days=2)),
     rows=Rows(at_least=1),
 ):
     """One row per Snowplow event (atomic.events), with the two contexts that analysis needs in columns of their own."""

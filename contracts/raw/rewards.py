@@ -23,7 +23,7 @@ class RewardsUsers(
     table="rewards__users",
     version="1.0.0",
     key="user_id",
-    freshness=Freshness("updated_at", timedelta(days=2)),
+    freshness=Freshness("_loaded_at", timedelta(days=2)),
     rows=Rows(at_least=1),
 ):
     """One row per user of the offerwall, in its present state."""
@@ -129,7 +129,7 @@ class RewardsUserOffers(
     table="rewards__user_offers",
     version="1.0.0",
     key="user_offer_id",
-    freshness=Freshness("shown_at", timedelta(days=2)),
+    freshness=Freshness("_loaded_at", timedelta(days=2)),
 ):
     """One row per assignment: an offer in the very version that a user was first shown; never edited."""
 
@@ -171,7 +171,7 @@ class RewardsProgress(
     table="rewards__progress",
     version="1.0.0",
     key="progress_id",
-    freshness=Freshness("occurred_at", timedelta(days=2)),
+    freshness=Freshness("_loaded_at", timedelta(days=2)),
 ):
     """One row per fact about a user's way through an offer; the log only grows."""
 

@@ -222,3 +222,13 @@ def test_checks_compile_for_bigquery(visits: type[Contract]) -> None:
     conditions: list[ir.BooleanValue] = [rule.holds(table) for rule in visits.row_rules()]
     counted = table.aggregate(**{f"r{at}": table.count(where=~holds) for at, holds in enumerate(conditions)})
     assert "COUNTIF" in ibis.to_sql(counted, dialect="bigquery")
+
+
+def test_messages_about_whole_tables_say_what_is_there(check: Check) -> None:
+    stale, few = failed(check("SELECT * FROM good WHERE false"))
+    assert stale.message == (
+        'raw.shop__visits.visited_at freshness: must have a value of the last 2 days, but has {"visited_at": null}'
+    )
+    assert few.message == 'raw.shop__visits rows: must have at least 1 and at most 1000 rows, but has {"rows": 0}'
+    (lost,) = failed(check("SELECT * EXCLUDE (kind) FROM good"))
+    assert lost.message.startswith("raw.shop__visits.kind column: is missing; the table has visit_id, shop_id")
