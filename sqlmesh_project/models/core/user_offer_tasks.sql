@@ -61,25 +61,27 @@ WITH progress AS (
   SELECT
     *
   FROM core.offer_tasks
-), keyed AS (
+), assigned AS (
   SELECT
     progress.*,
-    user_offers.user_offer_key,
+    COALESCE(
+      user_offers.user_offer_key,
+      CONCAT('unassigned:', progress.user_id, ':', progress.offer_id)
+    ) AS user_offer_key
+  FROM progress
+  LEFT JOIN user_offers
+    ON progress.user_offer_id = user_offers.user_offer_key
+), keyed AS (
+  SELECT
+    assigned.*,
     user_offers.started_at,
     ROW_NUMBER() OVER (
-      PARTITION BY user_offers.user_offer_key, progress.task_id
-      ORDER BY progress.occurred_at, progress.progress_id
+      PARTITION BY assigned.user_offer_key, assigned.task_id
+      ORDER BY assigned.occurred_at, assigned.progress_id
     ) AS repetition
-  FROM progress
+  FROM assigned
   INNER JOIN user_offers
-    ON user_offers.user_offer_key = COALESCE(
-      progress.user_offer_id,
-      CONCAT('unassigned:', progress.user_id, ':', progress.offer_id)
-    )
-    OR (
-      user_offers.is_unassigned
-      AND user_offers.user_offer_key = CONCAT('unassigned:', progress.user_id, ':', progress.offer_id)
-    )
+    ON assigned.user_offer_key = user_offers.user_offer_key
 ), in_force AS (
   /* Without an assignment the best that is known is the version in force when the user started, or did the task. */
   SELECT
