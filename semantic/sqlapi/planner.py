@@ -1,0 +1,165 @@
+"""From a client's query to the SQL that runs: semantic tables, the catalog, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+
+from semantic.compiler import CompiledQuery, Compiler
+from semantic.datamodel.types import DataModel, Dimension
+from semantic.engine import Engine
+from semantic.query.types import Query
+from semantic.sqlapi import types as pg
+from semantic.sqlapi.catalog import Catalog
+from semantic.sqlapi.errors import NotSupported, SqlApiError
+from semantic.sqlapi.failures import translated
+from semantic.sqlapi.portal import Planned
+from semantic.sqlapi.rewriting.functions import check_functions
+from semantic.sqlapi.rewriting.rewriter import Rewriter, Rewritten, fold_names
+from semantic.sqlapi.rewriting.tables import CATALOG_SCHEMAS, public_tables
+from semantic.sqlapi.session import Bound, Caller
+from semantic.sqlapi.statements import Select, parse_statements
+from semantic.sqlapi.types import PgType
+
+
+@dataclass(frozen=True)
+class SqlPlan:
+    """Semantic SQL as one statement for DuckDB, the values of its `$n`, and the semantic queries in it."""
+
+    sql: str
+    parameters: tuple[object, ...]
+    queries: tuple[Query, ...]
+
+
+def plan_sql(
+    engine: Engine,
+    sql: str,
+    *,
+    parameters: Sequence[Bound] = (),
+    security_context: Mapping[str, Any] | None = None,
+    user: str = "",
+) -> SqlPlan:
+    """One query over views and cubes as one statement for the warehouse.
+
+    Raises SqlApiError, for what the compiler and the warehouse refuse too.
+    """
+    found = parse_statements(sql)
+    if len(found) != 1 or not isinstance(found[0], Select):
+        raise NotSupported("expected one query")
+    with translated():
+        check_functions(found[0].tree)
+        rewritten = rewrite(engine, found[0].tree, parameters, security_context, user)
+    return SqlPlan(rewritten.tree.sql("duckdb"), rewritten.parameters, rewritten.queries)
+
+
+def rewrite(
+    engine: Engine,
+    tree: exp.Query,
+    parameters: Sequence[Bound],
+    security_context: Mapping[str, Any] | None,
+    user: str,
+) -> Rewritten:
+    def compile_query(query: Query, model: DataModel) -> CompiledQuery:
+        if model is engine.model:
+            return engine.compile(query, security_context)
+        compiler = Compiler(model, dialect="duckdb", tables=engine.tables())
+        return compiler.compile(query, security_context=security_context)
+
+    bound = [(parameter.value, parameter.type.duckdb) for parameter in parameters]
+    return Rewriter(engine.model, compile_query, bound, user).rewrite(tree)
+
+
+class SqlPlanner:
+    """Plans for a server: what reads semantic tables runs on the warehouse, the rest on the catalog."""
+
+    def __init__(self, engine: Engine, security_context: Mapping[str, Any] | None = None) -> None:
+        self._engine = engine
+        self._security_context = security_context
+        self._catalog = Catalog(engine)
+
+    def plan(self, select: Select, values: Sequence[Bound], caller: Caller) -> Planned:
+        check_functions(select.tree)
+        if not self._is_semantic(select.tree):
+            return self._catalog.plan(select, values, caller)
+        found = rewrite(self._engine, select.tree, values, self._security_context, caller.user)
+        return Planned(found.tree.sql("duckdb"), found.parameters, self._engine.reader)
+
+    def explain(self, select: Select, caller: Caller) -> Sequence[str]:
+        """The SQL that would run, line by line."""
+        if not self._is_semantic(select.tree):
+            return [select.sql]
+        check_functions(select.tree)
+        with translated():
+            found = rewrite(self._engine, select.tree, (), self._security_context, caller.user)
+        return str(found.tree.sql("duckdb", pretty=True)).splitlines()
+
+    def parameter_types(self, select: Select, declared: Sequence[int]) -> tuple[PgType, ...]:
+        """As declared, else as the place in the statement says, else text."""
+        found: dict[int, PgType] = {}
+        for parameter in select.tree.find_all(exp.Parameter):
+            if not parameter.name.isdigit() or not 1 <= int(parameter.name) <= 65_535:
+                raise SqlApiError(f"there is no parameter ${parameter.name}", sqlstate="42P02")
+            guessed = self._guess(parameter, select.tree)
+            if guessed is not None:
+                found.setdefault(int(parameter.name), guessed)
+            else:
+                found.setdefault(int(parameter.name), pg.TEXT)
+        count = max([len(declared), *found])
+        types = []
+        for number in range(1, count + 1):
+            oid = declared[number - 1] if number <= len(declared) else 0
+            known = pg.BY_OID.get(oid)
+            if oid and known is None:
+                raise NotSupported(f"parameter ${number} has a type that is not known here: OID {oid}")
+            types.append(known or found.get(number, pg.TEXT))
+        return tuple(types)
+
+    def _guess(self, parameter: exp.Parameter, tree: exp.Query) -> PgType | None:
+        parent = parameter.parent
+        if isinstance(parent, exp.Cast):
+            return _cast_type(parent.to)
+        if isinstance(parent, exp.Limit | exp.Offset):
+            return pg.INT8
+        if isinstance(parent, exp.Binary | exp.In | exp.Between):
+            for other in parent.iter_expressions():
+                if isinstance(other, exp.Column):
+                    return self._column_type(other, tree)
+                if isinstance(other, exp.Cast):
+                    return _cast_type(other.to)
+        return None
+
+    def _column_type(self, column: exp.Column, tree: exp.Query) -> PgType | None:
+        """The type of a dimension of that name in a table of the statement."""
+        tables = public_tables(self._engine.model)
+        for table in tree.find_all(exp.Table):
+            cube = tables.get(table.name.lower())
+            member = cube.member(column.name.lower()) if cube else None
+            if isinstance(member, Dimension):
+                return {"number": pg.NUMERIC, "time": pg.TIMESTAMP, "boolean": pg.BOOL}.get(member.type, pg.TEXT)
+        return None
+
+    def _is_semantic(self, tree: exp.Query) -> bool:
+        """Whether any table is neither the catalog's nor the statement's own. Statements without tables are not."""
+        folded = tree.copy()
+        fold_names(folded)
+        ctes = {cte.alias for cte in folded.find_all(exp.CTE)}
+        tables = public_tables(self._engine.model)
+        for table in folded.find_all(exp.Table):
+            if not isinstance(table.this, exp.Identifier) or table.db in CATALOG_SCHEMAS:
+                continue
+            if table.name in ctes and not table.db:
+                continue
+            if table.db or table.name in tables or not self._catalog.has_table(table.name):
+                return True
+        return False
+
+
+def _cast_type(kind: exp.DataType) -> PgType | None:
+    name = str(kind.sql("postgres")).lower().split("(")[0]
+    aliases = {"int": "int4", "integer": "int4", "bigint": "int8", "smallint": "int2", "double precision": "float8",
+               "real": "float4", "decimal": "numeric", "boolean": "bool", "varchar": "text"}  # fmt: skip
+    wanted = aliases.get(name, name)
+    return next((known for known in pg.SCALARS if known.name == wanted), None)

@@ -1,0 +1,508 @@
+"""The whole statement: each SELECT over semantic tables gets a compiled sub-select in its FROM, and that is all.
+
+CTEs, sub-queries, set operations, windows, CASE and arithmetic over measures stay where the client wrote them: DuckDB
+runs everything as one statement, so nothing is cut off or computed again from rounded results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+
+from semantic.compiler import CompiledQuery
+from semantic.datamodel.types import DataModel, Dimension, Measure, Segment
+from semantic.query.types import Query
+from semantic.sqlapi.errors import MeasureMisuse, NotSupported, SqlApiError
+from semantic.sqlapi.rewriting import predicates
+from semantic.sqlapi.rewriting.grouping import (
+    DONE,
+    AdHoc,
+    Grouping,
+    Output,
+    Parts,
+    client_columns,
+    group_keys,
+    has_measure,
+    in_window,
+    is_grouped,
+    named,
+    own_nodes,
+)
+from semantic.sqlapi.rewriting.measures import is_aggregate, is_measure_call, measure_of
+from semantic.sqlapi.rewriting.naming import output_name
+from semantic.sqlapi.rewriting.tables import (
+    CATALOG_SCHEMAS,
+    JOIN_FIELD,
+    USER,
+    Source,
+    Sources,
+    find_table,
+    public_members,
+)
+
+Compile = Callable[[Query, DataModel], CompiledQuery]
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """One statement in DuckDB's SQL; `parameters` are the values of its `$n`. `queries` are what was compiled."""
+
+    tree: exp.Query
+    parameters: tuple[object, ...]
+    queries: tuple[Query, ...]
+
+
+@dataclass(frozen=True)
+class _Item:
+    """An item of a FROM: a join (None for the first), its table or sub-query, and what is semantic about it."""
+
+    join: exp.Join | None
+    node: exp.Expr
+    source: Source | None
+
+
+class Rewriter:
+    """Rewrites one statement. `bound` has the client's parameters in order: value and DuckDB type."""
+
+    def __init__(
+        self, model: DataModel, compile_query: Compile, bound: Sequence[tuple[object, str]], user: str
+    ) -> None:
+        self._model = model
+        self._compile = compile_query
+        self._bound = bound
+        self._user = user
+        self._values: list[object] = []
+        self._queries: list[Query] = []
+
+    def rewrite(self, statement: exp.Query) -> Rewritten:
+        """Raises SqlApiError and QueryError."""
+        tree = statement.copy()
+        fold_names(tree)
+        self._mark_parameters(tree)
+        holder = exp.Subquery(this=tree)
+        self._query(tree, frozenset(), ())
+        tree = holder.this
+        self._number_parameters(tree)
+        return Rewritten(tree, tuple(self._values), tuple(self._queries))
+
+    # Parameters: the client's are named $c1, $c2 ... until the end, so that they never meet those of compiled SQL.
+
+    def _mark_parameters(self, tree: exp.Expr) -> None:
+        for parameter in list(tree.find_all(exp.Parameter)):
+            number = int(parameter.name)
+            _, kind = self._bound[number - 1]
+            mark: exp.Expr = exp.Placeholder(this=f"c{number}")
+            if not isinstance(parameter.parent, exp.Limit | exp.Offset) and kind != "VARCHAR":
+                mark = exp.Cast(this=mark, to=exp.DataType.build(kind, dialect="duckdb"))
+            parameter.replace(mark)
+
+    def _number_parameters(self, tree: exp.Expr) -> None:
+        numbers: dict[str, int] = {}
+        for mark in tree.find_all(exp.Placeholder):
+            name = str(mark.this)
+            if name.startswith("c"):
+                if name not in numbers:
+                    self._values.append(self._bound[int(name[1:]) - 1][0])
+                    numbers[name] = len(self._values)
+                mark.set("this", str(numbers[name]))
+            else:
+                mark.set("this", name.removeprefix("s"))
+
+    def _constant(self, node: exp.Expr) -> object:
+        inner = node.this if isinstance(node, exp.Cast) and isinstance(node.this, exp.Placeholder) else node
+        if isinstance(inner, exp.Placeholder) and str(inner.this).startswith("c"):
+            value = self._bound[int(str(inner.this)[1:]) - 1][0]
+            if value is None:
+                raise LookupError
+            return value
+        return predicates.literal_value(node)
+
+    # Queries, from the inside out.
+
+    def _query(self, query: exp.Expr, ctes: frozenset[str], outer: tuple[Sources, ...]) -> None:
+        ctes = self._ctes(query, ctes, outer)
+        if isinstance(query, exp.SetOperation):
+            self._query(query.this, ctes, outer)
+            self._query(query.expression, ctes, outer)
+        elif isinstance(query, exp.Subquery):
+            self._query(query.this, ctes, outer)
+        elif isinstance(query, exp.Select):
+            self._select(query, ctes, outer)
+        elif not isinstance(query, exp.Table | exp.Values):
+            raise NotSupported(f"{query.key.upper()} is not supported in a query")
+
+    def _ctes(self, query: exp.Expr, ctes: frozenset[str], outer: tuple[Sources, ...]) -> frozenset[str]:
+        with_ = query.args.get("with_")
+        if with_ is None:
+            return ctes
+        if with_.args.get("recursive"):
+            ctes = ctes | {cte.alias for cte in with_.expressions}
+        for cte in with_.expressions:
+            self._query(cte.this, ctes, outer)
+            ctes = ctes | {cte.alias}
+        return ctes
+
+    def _select(self, select: exp.Select, ctes: frozenset[str], outer: tuple[Sources, ...]) -> None:
+        items = self._items(select, ctes)
+        sources = Sources(tuple(item.source for item in items if item.source is not None))
+        inner_outer = (*outer, sources) if sources.all else outer
+        for nested in self._nested(select):
+            self._query(nested, ctes, inner_outer)
+        self._name_projections(select)
+        if not sources.all:
+            self._refuse_measures(select)
+            return
+        self._qualify(select, sources)
+        if len(sources.all) == len(items) and all(_is_semantic_join(item.join) for item in items):
+            self._semantic(select, sources)
+        else:
+            self._mixed(select, items, sources)
+
+    def _items(self, select: exp.Select, ctes: frozenset[str]) -> list[_Item]:
+        from_ = select.args.get("from_")
+        if from_ is None:
+            return []
+        joins: list[exp.Join] = select.args.get("joins") or []
+        places: list[tuple[exp.Join | None, exp.Expr]] = [(None, from_.this)]
+        places += [(join, join.this) for join in joins]
+        return [_Item(join, node, self._source(node, ctes)) for join, node in places]
+
+    def _source(self, node: exp.Expr, ctes: frozenset[str]) -> Source | None:
+        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
+            return None
+        if (node.name in ctes and not node.db) or node.db in CATALOG_SCHEMAS:
+            return None
+        return Source(node.alias_or_name, find_table(self._model, node))
+
+    def _nested(self, select: exp.Select) -> list[exp.Query]:
+        """The queries directly inside a SELECT, those of its WITH left out."""
+        found: list[exp.Query] = []
+        for name, value in select.args.items():
+            if name == "with_":
+                continue
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, exp.Expr):
+                    found += [node for node in own_nodes(part) if isinstance(node, exp.Query)]
+        return found
+
+    def _refuse_measures(self, select: exp.Select) -> None:
+        for node in own_nodes(select):
+            if is_measure_call(node):
+                raise MeasureMisuse(
+                    "MEASURE() needs a view or cube in FROM",
+                    hint="In a CTE or sub-select the measure has become a plain column: name it as it is.",
+                )
+
+    def _name_projections(self, select: exp.Select) -> None:
+        """Give every projection the name that PostgreSQL would, before it is rewritten."""
+        select.set(
+            "expressions",
+            [
+                part if isinstance(part, exp.Star) or part.is_star else named(part, output_name(part))
+                for part in select.expressions
+            ],
+        )
+
+    def _qualify(self, select: exp.Select, sources: Sources) -> None:
+        """Write each column of these sources with its table, so that equal expressions look equal."""
+        aliases = {part.alias for part in select.expressions if isinstance(part, exp.Alias)}
+        for column in client_columns(select):
+            if isinstance(column.this, exp.Star) or _is_alias_in_order(column, aliases):
+                continue
+            if column.name == USER:
+                column.replace(exp.Literal.string(self._user))
+                continue
+            found = sources.resolve(column)
+            if found is not None:
+                column.set("table", exp.to_identifier(found.source.alias, quoted=True))
+
+    # A scope that is semantic as a whole.
+
+    def _semantic(self, select: exp.Select, sources: Sources) -> None:
+        if is_grouped(select) and not self._is_plain(select, sources):
+            self._grouped(select, sources)
+        else:
+            self._rows(select, sources)
+
+    def _is_plain(self, select: exp.Select, sources: Sources) -> bool:
+        """Whether aggregates over rows do the same: no measure is named, and none is among the columns."""
+        if has_measure(select, sources):
+            return False
+        return any(is_aggregate(node) and not in_window(node) for node in own_nodes(select))
+
+    def _grouped(self, select: exp.Select, sources: Sources) -> None:
+        alias = sources.all[0].alias if len(sources.all) == 1 else "semantic"
+        parts = Parts(sources, alias, self._constant)
+        where = select.args.get("where")
+        pushed = predicates.push(where.this, parts) if where else predicates.Pushed()
+        grouping = Grouping(parts, group_keys(select, sources))
+        select.set("expressions", [self._projection(part, grouping) for part in select.expressions])
+        self._outer_clauses(select, grouping)
+        if not parts.outputs:
+            raise NotSupported("a grouped query needs a measure or a dimension")
+        query = Query(
+            measures=tuple(parts.measures),
+            dimensions=tuple(parts.dimensions),
+            time_dimensions=tuple(parts.time_dimensions),
+            segments=pushed.segments,
+            filters=pushed.filters,
+            order=(),
+        )
+        self._replace_from(select, self._embed(query, parts.ad_hoc, tuple(parts.outputs.values()), alias))
+
+    def _projection(self, part: exp.Expr, grouping: Grouping) -> exp.Expr:
+        if part.is_star:
+            raise SqlApiError("SELECT * cannot be grouped", sqlstate="42803", hint="Name the dimensions and measures.")
+        return named(grouping.replaced(part.this), part.alias)
+
+    def _outer_clauses(self, select: exp.Select, grouping: Grouping) -> None:
+        """HAVING filters finished groups: over the sub-select that is a WHERE."""
+        having = select.args.get("having")
+        select.set("where", exp.Where(this=grouping.replaced(having.this)) if having else None)
+        select.set("having", None)
+        select.set("group", None)
+        aliases = {part.alias for part in select.expressions}
+        for name in ("order", "qualify", "distinct"):
+            clause = select.args.get(name)
+            if clause is None:
+                continue
+            for node in list(clause.iter_expressions()):
+                target = node.this if isinstance(node, exp.Ordered) else node
+                if isinstance(target, exp.Column) and _is_alias_in_order(target, aliases):
+                    continue
+                changed = grouping.replaced(target)
+                if changed is not target:
+                    target.replace(changed)
+
+    def _rows(self, select: exp.Select, sources: Sources) -> None:
+        """Rows, not groups: the sub-select has the columns that the statement names."""
+        alias = sources.all[0].alias if len(sources.all) == 1 else "semantic"
+        parts = Parts(sources, alias, self._constant)
+        segments = self._take_segments(select, sources)
+        self._expand_stars(select, sources)
+        self._row_columns(select, sources, parts)
+        if not parts.outputs:
+            self._any_column(sources, parts)
+        query = Query(
+            measures=tuple(parts.measures),
+            dimensions=tuple(parts.dimensions),
+            segments=segments,
+            order=(),
+            ungrouped=True,
+        )
+        self._replace_from(select, self._embed(query, parts.ad_hoc, tuple(parts.outputs.values()), alias))
+
+    def _row_columns(self, select: exp.Select, sources: Sources, parts: Parts) -> None:
+        for node in own_nodes(select):
+            if is_measure_call(node) and in_window(node):
+                continue
+            if is_measure_call(node):
+                raise MeasureMisuse("MEASURE() cannot stand here", hint="Group the query: GROUP BY its dimensions.")
+        for column in client_columns(select):
+            if isinstance(column.this, exp.Star):
+                continue
+            found = sources.resolve(column)
+            if found is not None:
+                place = parts.measure(found) if isinstance(found.member, Measure) else parts.dimension(found)
+                column.replace(place)
+            elif not _is_known_elsewhere(column, select):
+                sources.require(column)
+
+    def _any_column(self, sources: Sources, parts: Parts) -> None:
+        """For statements that name no column, such as SELECT 1 FROM view."""
+        cube = sources.all[0].cube
+        names = [*(key.name for key in cube.primary_key if key.public), *cube.dimensions]
+        members = public_members(cube)
+        for name in names:
+            if name in members:
+                parts.dimension(sources.require(exp.column(name, table=sources.all[0].alias)))
+                return
+        raise NotSupported(f'"{cube.name}" has no dimension: ask for its measures with MEASURE()')
+
+    def _expand_stars(self, select: exp.Select, sources: Sources) -> None:
+        expanded: list[exp.Expr] = []
+        for part in select.expressions:
+            if not (isinstance(part, exp.Star) or (isinstance(part, exp.Column) and part.is_star)):
+                expanded.append(part)
+                continue
+            wanted = part.table if isinstance(part, exp.Column) else ""
+            for source in sources.all:
+                if wanted in ("", source.alias):
+                    expanded += [_star_column(source, name) for name in row_members(source)]
+        select.set("expressions", expanded)
+
+    def _take_segments(self, select: exp.Select, sources: Sources) -> tuple[str, ...]:
+        """The segments that a WHERE asks for; the rest of it stays."""
+        where = select.args.get("where")
+        if where is None:
+            return ()
+        segments: list[str] = []
+        rest: list[exp.Expr] = []
+        for part in predicates.conjuncts(where.this):
+            segment = predicates.segment_of(part, sources)
+            if segment is None:
+                rest.append(part.copy())
+            else:
+                segments.append(segment)
+        if segments:
+            select.set("where", exp.Where(this=exp.and_(*rest, copy=False)) if rest else None)
+        return tuple(segments)
+
+    # A scope of semantic and other tables.
+
+    def _mixed(self, select: exp.Select, items: Sequence[_Item], sources: Sources) -> None:
+        """Each semantic table becomes a sub-select of rows; joining and grouping are DuckDB's."""
+        for node in own_nodes(select):
+            if is_aggregate(node) and not in_window(node) and _names_measure(node, sources):
+                raise MeasureMisuse(
+                    "a measure cannot be aggregated in a join with other tables",
+                    hint="Ask for the measure in a CTE or sub-select of its own, then join that.",
+                )
+        self._expand_stars_of(select, items, sources)
+        for item in items:
+            if item.source is None:
+                continue
+            parts = Parts(Sources((item.source,)), item.source.alias, self._constant)
+            for column in client_columns(select):
+                if column.table != item.source.alias:
+                    continue
+                found = parts.sources.require(column)
+                column.replace(parts.measure(found) if isinstance(found.member, Measure) else parts.dimension(found))
+            if not parts.outputs:
+                self._any_column(parts.sources, parts)
+            query = Query(measures=tuple(parts.measures), dimensions=tuple(parts.dimensions), order=(), ungrouped=True)
+            item.node.replace(self._embed(query, parts.ad_hoc, tuple(parts.outputs.values()), item.source.alias))
+
+    def _expand_stars_of(self, select: exp.Select, items: Sequence[_Item], sources: Sources) -> None:
+        """`*` over several tables: the semantic ones are written out, the others keep their own star."""
+        expanded: list[exp.Expr] = []
+        for part in select.expressions:
+            if isinstance(part, exp.Star):
+                for item in items:
+                    if item.source is not None:
+                        expanded += [_star_column(item.source, name) for name in row_members(item.source)]
+                    else:
+                        star = exp.Column(
+                            this=exp.Star(), table=exp.to_identifier(item.node.alias_or_name, quoted=True)
+                        )
+                        expanded.append(star)
+            elif isinstance(part, exp.Column) and part.is_star and part.table in sources.by_alias:
+                source = sources.by_alias[part.table]
+                expanded += [_star_column(source, name) for name in row_members(source)]
+            else:
+                expanded.append(part)
+        select.set("expressions", expanded)
+
+    # The compiled sub-select.
+
+    def _replace_from(self, select: exp.Select, embedded: exp.Subquery) -> None:
+        select.set("from_", exp.From(this=embedded))
+        select.set("joins", None)
+
+    def _embed(self, query: Query, ad_hoc: Sequence[AdHoc], outputs: Sequence[Output], alias: str) -> exp.Subquery:
+        model = with_members(self._model, ad_hoc) if ad_hoc else self._model
+        compiled = self._compile(query, model)
+        self._queries.append(query)
+        tree = _parse_compiled(compiled.sql).copy()
+        shift = len(self._values)
+        for mark in tree.find_all(exp.Placeholder):
+            if str(mark.this).isdigit():
+                mark.set("this", f"s{int(str(mark.this)) + shift}")
+        self._values += compiled.parameters
+        names = {(output.member, output.granularity): output.name for output in outputs}
+        _rename(tree, compiled, names)
+        embedded = exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+        embedded.meta[DONE] = True
+        return embedded
+
+
+@lru_cache(maxsize=512)
+def _parse_compiled(sql: str) -> exp.Select:
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    assert isinstance(tree, exp.Select)
+    return tree
+
+
+def _rename(tree: exp.Select, compiled: CompiledQuery, names: Mapping[tuple[str, str | None], str]) -> None:
+    """Call the compiled columns what the statement calls them. Times leave their zone behind: all are UTC."""
+    by_alias = {column.alias: column for column in compiled.columns}
+    for part in tree.expressions:
+        column = by_alias[part.alias]
+        if column.type == "time" and column.granularity is None and not isinstance(part.this, exp.Cast):
+            part.set("this", exp.cast(part.this, "TIMESTAMP", dialect="duckdb"))
+        part.set("alias", exp.to_identifier(names[(column.member, column.granularity)], quoted=True))
+
+
+def with_members(model: DataModel, members: Sequence[AdHoc]) -> DataModel:
+    """The data model with members that only this statement has."""
+    cubes = dict(model.cubes)
+    for member in members:
+        cube = cubes[member.cube]
+        if isinstance(member, Dimension):
+            cubes[cube.name] = replace(cube, dimensions={**cube.dimensions, member.name: member})
+        else:
+            cubes[cube.name] = replace(cube, measures={**cube.measures, member.name: member})
+    return replace(model, cubes=cubes)
+
+
+def row_members(source: Source) -> list[str]:
+    """The columns of `SELECT *`: dimensions, and measures that have a value for a single row."""
+    return [
+        name
+        for name, member in public_members(source.cube).items()
+        if not isinstance(member, Segment)
+        and not (isinstance(member, Measure) and (member.rolling_window or member.multi_stage))
+    ]
+
+
+def fold_names(tree: exp.Expr) -> None:
+    """Unquoted names in lower case, as PostgreSQL reads them; afterwards all are quoted."""
+    for identifier in tree.find_all(exp.Identifier):
+        if not identifier.args.get("quoted"):
+            identifier.set("this", str(identifier.this).lower())
+            identifier.set("quoted", True)
+
+
+def _star_column(source: Source, name: str) -> exp.Expr:
+    return exp.alias_(exp.column(name, table=source.alias, quoted=True), name, quoted=True)
+
+
+def _is_semantic_join(join: exp.Join | None) -> bool:
+    """A join that the data model makes: CROSS JOIN, a comma, or ON a.__cubeJoinField = b.__cubeJoinField."""
+    if join is None:
+        return True
+    on = join.args.get("on")
+    if on is None:
+        return not join.args.get("using") and not join.args.get("side")
+    sides = (on.this, on.expression) if isinstance(on, exp.EQ) else ()
+    return bool(sides) and all(isinstance(side, exp.Column) and side.name == JOIN_FIELD for side in sides)
+
+
+def _is_alias_in_order(column: exp.Column, aliases: set[str]) -> bool:
+    """ORDER BY reads a bare name as an output column first."""
+    return (
+        not column.table
+        and column.name in aliases
+        and isinstance(column.parent, exp.Ordered)
+        and isinstance(column.parent.parent, exp.Order)
+        and isinstance(column.parent.parent.parent, exp.Select)
+    )
+
+
+def _is_known_elsewhere(column: exp.Column, select: exp.Select) -> bool:
+    """A column of an outer query, of a nested one, or an output name in ORDER BY."""
+    if column.find_ancestor(exp.Query) is not select or select.parent_select is not None:
+        return True
+    return column.find_ancestor(exp.Order) is not None and column.name in {part.alias for part in select.expressions}
+
+
+def _names_measure(node: exp.Expr, sources: Sources) -> bool:
+    for column in node.find_all(exp.Column):
+        found = sources.resolve(column)
+        if found is not None and isinstance(found.member, Measure):
+            return measure_of(node, sources) is not None
+    return False

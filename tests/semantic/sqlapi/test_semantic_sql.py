@@ -1,0 +1,224 @@
+# ruff: noqa: DTZ001 -- times of results are UTC, and have no zone
+"""Semantic SQL: statements over views and cubes, planned, and run on a few rows whose answers are known."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from semantic.datamodel.load import load_data_model
+from semantic.engine import Engine
+from semantic.sqlapi import types as pg
+from semantic.sqlapi.errors import MeasureMisuse, NotAllowed, SqlApiError, UnknownColumn, UnknownFunction, UnknownTable
+from semantic.sqlapi.planner import plan_sql
+from semantic.sqlapi.session import Bound
+
+CUBES = """
+cubes:
+  - name: orders
+    sql_table: orders
+    public: true
+    joins:
+      - {name: customers, relationship: many_to_one, sql: "{CUBE}.customer_id = {customers.id}"}
+    dimensions:
+      - {name: id, sql: id, type: number, primary_key: true}
+      - {name: status, sql: status, type: string}
+      - {name: amount, sql: amount, type: number}
+      - name: created_at
+        sql: created_at
+        type: time
+        granularities: [{name: fiscal_year, title: Fiscal year, interval: 1 year, offset: 3 months}]
+    measures:
+      - {name: count, type: count}
+      - {name: total, sql: amount, type: sum}
+      - {name: average, sql: amount, type: avg}
+      - {name: buyers, sql: customer_id, type: count_distinct}
+      - {name: ratio, sql: "1.0 * {done} / NULLIF({count}, 0)", type: number}
+      - {name: done, type: count, filters: [{sql: "{CUBE}.status = 'done'"}]}
+    segments:
+      - {name: big, sql: "{CUBE}.amount > 100"}
+  - name: customers
+    sql_table: customers
+    dimensions:
+      - {name: id, sql: id, type: number, primary_key: true}
+      - {name: city, sql: city, type: string}
+    measures:
+      - {name: count, type: count}
+      - {name: credit, sql: credit, type: sum}
+  - name: secrets
+    public: false
+    sql_table: customers
+    dimensions: [{name: id, sql: id, type: number, primary_key: true}]
+views:
+  - name: sales
+    description: What was sold, to whom
+    cubes:
+      - {join_path: orders, includes: [status, amount, created_at, count, total, average, buyers, ratio, big]}
+      - {join_path: orders.customers, includes: [city]}
+"""
+DATA = """
+CREATE TABLE customers(id INTEGER, city VARCHAR, credit DECIMAL(10,2));
+INSERT INTO customers VALUES (1, 'Berlin', 10), (2, 'Paris', 20), (3, NULL, 40);
+CREATE TABLE orders(id INTEGER, customer_id INTEGER, status VARCHAR, amount DECIMAL(10,2), created_at TIMESTAMPTZ);
+INSERT INTO orders VALUES
+  (1, 1, 'done', 120, '2024-01-05 10:00:00+00'), (2, 1, 'done', 30, '2024-01-31 23:59:59.999999+00'),
+  (3, 2, 'void', 250, '2024-02-01 00:00:00+00'), (4, 2, 'done', 80, '2024-02-02 12:00:00+00'),
+  (5, 3, 'new', 10, '2024-04-28 12:00:00+00'), (6, NULL, NULL, 5, '2023-12-31 23:59:59+00');
+"""
+
+
+class Memory:
+    def __init__(self) -> None:
+        self.connection = duckdb.connect()
+        self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute(DATA)
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        yield self.connection.cursor()
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    folder: Path = tmp_path_factory.mktemp("model")
+    (folder / "model.yml").write_text(CUBES)
+    return Engine(load_data_model(folder), Memory())
+
+
+def ask(engine: Engine, sql: str, *values: Bound) -> list[tuple[object, ...]]:
+    plan = plan_sql(engine, sql, parameters=values, user="ada")
+    with engine.reader.cursor() as cursor:
+        return cursor.execute(plan.sql, list(plan.parameters)).fetchall()
+
+
+CASES: list[tuple[str, list[tuple[object, ...]]]] = [
+    ("SELECT status, MEASURE(count) FROM sales GROUP BY 1 ORDER BY 1", [("done", 3), ("new", 1), ("void", 1), (None, 1)]),
+    # Grouping is implied by MEASURE; names may be quoted, qualified, aliased, in any letter case.
+    ('SELECT S."status", Measure(Count) FROM public.Sales AS S ORDER BY 2 DESC, 1 LIMIT 1', [("done", 3)]),
+    ("SELECT COUNT(*), SUM(total), AVG(average), COUNT(DISTINCT buyers) FROM sales", [(6, Decimal(495), 82.5, 3)]),
+    ("SELECT MEASURE(total) / MEASURE(count) FROM sales", [(82.5,)]),
+    ("SELECT status AS s, MEASURE(count) AS n FROM sales GROUP BY s HAVING MEASURE(count) > 1", [("done", 3)]),
+    ("SELECT status FROM sales GROUP BY 1 ORDER BY MEASURE(total) DESC LIMIT 2", [("void",), ("done",)]),
+    ("SELECT DATE_TRUNC('month', created_at) AS m, SUM(total) FROM sales GROUP BY 1 ORDER BY m LIMIT 2",
+     [(dt.datetime(2023, 12, 1), Decimal(5)), (dt.datetime(2024, 1, 1), Decimal(150))]),
+    ("SELECT DATE_TRUNC('fiscal_year', created_at), MEASURE(count) FROM orders GROUP BY 1 ORDER BY 1",
+     [(dt.datetime(2023, 4, 1), 5), (dt.datetime(2024, 4, 1), 1)]),
+    # Expressions as keys are right for measures that do not add up, too.
+    ("SELECT CASE WHEN city = 'Berlin' THEN 'B' ELSE 'x' END, MEASURE(buyers), MEASURE(average) FROM sales GROUP BY 1"
+     " ORDER BY 1", [("B", 1, 75.0), ("x", 2, 86.25)]),
+    ("SELECT date_part('year', created_at), MEASURE(buyers) FROM sales GROUP BY 1 ORDER BY 1", [(2023, 0), (2024, 3)]),
+    # Conditions: as SQL means them, NULLs and letter case included.
+    ("SELECT COUNT(*) FROM sales WHERE status <> 'done'", [(2,)]),
+    ("SELECT COUNT(*) FROM sales WHERE NOT status IN ('done', 'new')", [(1,)]),
+    ("SELECT COUNT(*) FROM sales WHERE status IS NULL OR amount BETWEEN 10 AND 30", [(3,)]),
+    ("SELECT MEASURE(count) FROM sales WHERE status LIKE 'D%'", [(0,)]),
+    ("SELECT MEASURE(count) FROM sales WHERE status ILIKE 'D%' AND 100 < amount", [(1,)]),
+    ("SELECT MEASURE(count) FROM sales WHERE created_at >= '2024-01-01' AND created_at < '2024-02-01'", [(2,)]),
+    ("SELECT MEASURE(count) FROM sales WHERE created_at <= '2024-02-01'", [(4,)]),
+    ("SELECT MEASURE(count) FROM sales WHERE big IS TRUE AND city = 'Paris'", [(1,)]),
+    ("SELECT amount FROM sales WHERE big ORDER BY 1", [(Decimal(120),), (Decimal(250),)]),
+    ("SELECT MEASURE(count) FROM sales WHERE city IN (SELECT city FROM sales GROUP BY 1 HAVING MEASURE(total) > 200)",
+     [(2,)]),
+    # Rows.
+    ("SELECT status, total FROM sales WHERE amount < 20 ORDER BY amount", [(None, Decimal(5)), ("new", Decimal(10))]),
+    ("SELECT * FROM sales WHERE status = 'new'",
+     [("new", Decimal(10), dt.datetime(2024, 4, 28, 12), None, 1, Decimal(10), Decimal(10), 3, None)]),
+    ("SELECT DISTINCT city FROM sales ORDER BY 1 DESC", [(None,), ("Paris",), ("Berlin",)]),
+    ("SELECT status, SUM(amount * 2), COUNT(*) FROM sales WHERE city = 'Paris' GROUP BY 1 ORDER BY 1",
+     [("done", Decimal(160), 1), ("void", Decimal(500), 1)]),
+    ("SELECT string_agg(status, ',' ORDER BY amount DESC) FROM sales WHERE city = 'Paris'", [("void,done",)]),
+    ("SELECT 1 FROM customers LIMIT 1", [(1,)]),
+    ("SELECT __user FROM sales LIMIT 1", [("ada",)]),
+    # A measure beside an aggregate over a dimension.
+    ("SELECT status, MEASURE(count), MAX(city) FROM sales GROUP BY 1 ORDER BY 1 LIMIT 1", [("done", 3, "Paris")]),
+    ("SELECT MEASURE(total), COUNT(*) FILTER (WHERE city = 'Paris') FROM sales", [(Decimal(495), 2)]),
+    # What DuckDB does over the compiled sub-select.
+    ("WITH a AS (SELECT status, MEASURE(count) AS n FROM sales GROUP BY 1) SELECT sum(n), max(n) FROM a", [(6, 3)]),
+    ("SELECT status, ROUND(100.0 * MEASURE(count) / SUM(MEASURE(count)) OVER (), 1) FROM sales GROUP BY 1 ORDER BY 2 DESC"
+     " LIMIT 1", [("done", 50.0)]),
+    ("SELECT status, RANK() OVER (ORDER BY MEASURE(total) DESC) AS r FROM sales GROUP BY 1 ORDER BY r LIMIT 1",
+     [("void", 1)]),
+    ("SELECT MEASURE(count) FROM sales UNION ALL SELECT MEASURE(count) FROM customers", [(6,), (3,)]),
+    ("SELECT status, (SELECT MEASURE(credit) FROM customers) FROM sales GROUP BY 1 ORDER BY 1 LIMIT 1",
+     [("done", Decimal(70))]),
+    ("SELECT a.status, b.n FROM (SELECT status FROM sales GROUP BY 1) a JOIN (SELECT status, MEASURE(count) n FROM sales"
+     " GROUP BY 1) b ON a.status = b.status WHERE b.n > 1", [("done", 3)]),
+    ("SELECT o.status, v.label FROM orders o JOIN (VALUES ('new', 'fresh')) AS v(s, label) ON v.s = o.status",
+     [("new", "fresh")]),
+    ("SELECT count(*) FROM sales s WHERE EXISTS (SELECT 1 FROM customers c WHERE c.city = s.city)", [(4,)]),
+    # Joins that the data model makes.
+    ("SELECT customers.city, MEASURE(orders.count) FROM orders CROSS JOIN customers GROUP BY 1 ORDER BY 1",
+     [("Berlin", 2), ("Paris", 2), (None, 2)]),
+    ("SELECT c.city, SUM(c.credit), MEASURE(o.count) FROM orders o JOIN customers c ON o.__cubeJoinField ="
+     " c.__cubeJoinField GROUP BY 1 ORDER BY 1 LIMIT 1", [("Berlin", Decimal(10), 2)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "rows"), CASES, ids=[sql[:70] for sql, _ in CASES])
+def test_answers(engine: Engine, sql: str, rows: list[tuple[object, ...]]) -> None:
+    assert ask(engine, sql) == rows
+
+
+REFUSED: list[tuple[str, type[SqlApiError], str]] = [
+    ("SELECT status, AVG(total) FROM sales GROUP BY 1", MeasureMisuse, "type sum"),
+    ("SELECT MEASURE(status) FROM sales", MeasureMisuse, "dimension"),
+    ("SELECT status, total FROM sales GROUP BY 1", MeasureMisuse, "must be aggregated"),
+    ("SELECT status, MEASURE(total) FROM sales WHERE total > 3 GROUP BY 1", MeasureMisuse, "WHERE"),
+    ("SELECT status, amount, MEASURE(total) FROM sales GROUP BY 1", MeasureMisuse, "must appear in the GROUP BY"),
+    ("SELECT MEASURE(total) FROM sales GROUP BY ROLLUP(status)", SqlApiError, "ROLLUP"),
+    ("SELECT MEASURE(total) FILTER (WHERE city = 'Paris') FROM sales", SqlApiError, "FILTER"),
+    ("SELECT big FROM sales", SqlApiError, "segment"),
+    ("SELECT statu FROM sales", UnknownColumn, "statu"),
+    ("SELECT s.x FROM sales s", UnknownColumn, "s.x"),
+    ("SELECT 1 FROM secrets", UnknownTable, "secrets"),
+    ("SELECT 1 FROM core.orders", UnknownTable, "core.orders"),
+    ("SELECT id FROM orders", UnknownColumn, "id"),
+    ("SELECT * FROM read_csv('/etc/passwd')", NotAllowed, "csv"),
+    ("SELECT * FROM read_text('/etc/passwd')", UnknownFunction, "read_text"),
+    ("SELECT * FROM '/etc/passwd'", UnknownTable, "passwd"),
+    ("SELECT getenv('HOME') FROM sales", UnknownFunction, "getenv"),
+    ("SELECT * FROM duckdb_settings()", UnknownFunction, "duckdb_settings"),
+    ("SELECT * FROM query('SELECT 1')", UnknownFunction, "query"),
+    ("SELECT MEASURE(n) FROM (SELECT 1 AS n) AS x", MeasureMisuse, "FROM"),
+    ("SELECT MEASURE(o.count) FROM orders o JOIN (VALUES (1)) v(a) ON v.a = o.amount", MeasureMisuse, "join"),
+]
+
+
+@pytest.mark.parametrize(("sql", "kind", "words"), REFUSED, ids=[sql for sql, *_ in REFUSED])
+def test_refusals(engine: Engine, sql: str, kind: type[SqlApiError], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        ask(engine, sql)
+
+
+def test_parameters_stay_parameters(engine: Engine) -> None:
+    sql = "SELECT city, MEASURE(count) FROM sales WHERE status = $1 AND upper(city) = $2 GROUP BY 1 LIMIT $3"
+    values = (Bound("done", pg.TEXT), Bound("PARIS", pg.TEXT), Bound(5, pg.INT8))
+    plan = plan_sql(engine, sql, parameters=values)
+    assert "done" not in plan.sql
+    assert "PARIS" not in plan.sql
+    assert ask(engine, sql, *values) == [("Paris", 1)]
+
+
+def test_a_value_never_becomes_sql(engine: Engine) -> None:
+    hostile = "x' OR '1'='1"
+    assert ask(engine, "SELECT COUNT(*) FROM sales WHERE status = $1", Bound(hostile, pg.TEXT)) == [(0,)]
+    assert ask(engine, "SELECT COUNT(*) FROM sales WHERE status = 'x'' OR ''1''=''1'") == [(0,)]
+    assert ask(engine, "SELECT COUNT(*) FROM sales WHERE status || '' LIKE $1", Bound(hostile, pg.TEXT)) == [(0,)]
+
+
+def test_positions_point_into_the_statement(engine: Engine) -> None:
+    with pytest.raises(UnknownColumn) as caught:
+        ask(engine, "SELECT status,\n  statuss FROM sales")
+    assert caught.value.position == 18
+    assert caught.value.hint == 'Did you mean "status"?'
+
+
+def test_no_limit_is_implied(engine: Engine) -> None:
+    rows = "SELECT o.amount FROM orders o, generate_series(1, 20000) AS g(i)"
+    assert len(ask(engine, rows)) == 120_000
