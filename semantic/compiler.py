@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from semantic.datamodel.types import DataModel, DimensionType, Measure
 from semantic.plan.build import Planner
+from semantic.plan.defaults import with_defaults
 from semantic.plan.joins import JoinGraph
 from semantic.plan.members import Members
 from semantic.plan.policy import admit
@@ -88,7 +89,8 @@ class Compiler:
 
     def compile(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> CompiledQuery:
         """The SQL of a query. Raises QueryError and its kin when there is none that would be right."""
-        admitted = admit(query, self.model, security_context, visible_only=self.visible_only)
+        asked = with_defaults(query, self.model)
+        admitted = admit(asked, self.model, security_context, visible_only=self.visible_only)
         shape, values = bind(admitted, self.model)
         cached = self._cache.get(shape)
         if cached is None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from semantic.datamodel.types import DataModel, Measure
 from semantic.errors import PlanError
 from semantic.plan.joins import Hint, JoinGraph, JoinTree
-from semantic.plan.members import Members
+from semantic.plan.members import Members, changes_grain
 from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape
-from semantic.plan.types import Group, Keys, Part, Plan, Rows, Value, Where, Windowed
+from semantic.plan.stages import staged
+from semantic.plan.types import Group, Keys, Part, Plan, Rows, Staged, Value, Where, Windowed
 from semantic.plan.windows import ADDITIVE, base_unit, check_type, series_of, series_range, series_unit, whole_range
 from semantic.query.types import SqlCondition
 
@@ -33,9 +34,33 @@ class Planner:
         where_filters, having = self.split_filters(shape.filters)
         where = Where(tuple(time for time in shape.times if time.range), shape.segments, where_filters)
         wanted = [*shape.measures, *(name for entry in having for name in filter_members(entry))]
-        tree = self.tree(self.hints(shape))
+        try:
+            tree = self.tree(self.hints(shape))
+        except PlanError as error:
+            if error.code != "no_join_path" or shape.ungrouped:
+                raise
+            parts = tuple(self._facts(wanted, groups, where, shape, error))
+            return Plan(shape, groups, values, parts, having, union=True)
         parts = tuple(self.parts(wanted, tree, groups, where, shape))
-        return Plan(shape, groups, values, parts, having)
+        return Plan(shape, groups, values, parts, having, union=any(_is_shifted(part) for part in parts))
+
+    def _facts(
+        self, wanted: Sequence[str], groups: tuple[Group, ...], where: Where, shape: Shape, error: PlanError
+    ) -> Iterator[Part]:
+        """The measures of several facts, each over joins of its own, by dimensions that all of them share."""
+        facts: dict[str, list[str]] = {}
+        for name in wanted:
+            for leaf in self.members.leaves(name):
+                facts.setdefault(self.members.measure(leaf).cube, []).append(leaf)
+        if len(facts) < 2:
+            raise error
+        # Every fact reaches a shared dimension by its own path: a view's path leads from one of them only.
+        groups = tuple(replace(group, name=group.target) for group in groups)
+        where = retargeted(where, self.members)
+        names = [*(group.name for group in groups), *where_members(where)]
+        for leaves in facts.values():
+            tree = self.tree(self.hints_of([*leaves, *names]))
+            yield from self.parts(tuple(dict.fromkeys(leaves)), tree, groups, where, shape)
 
     # Resolution
 
@@ -105,11 +130,15 @@ class Planner:
             yield Rows(tree, names, groups, where)
             return
         every = dict.fromkeys(leaf for name in measures for leaf in self.members.leaves(name))
-        leaves = [leaf for leaf in every if self.members.measure(leaf).rolling_window is None]
-        yield from self._aggregates(leaves, tree, groups, where)
-        for leaf in every:
-            if leaf not in leaves:
-                yield self._windowed(leaf, tree, groups, where, shape)
+        stages = [leaf for leaf in every if changes_grain(self.members.measure(leaf).multi_stage)]
+        windows = [
+            leaf for leaf in every if leaf not in stages and self.members.measure(leaf).rolling_window is not None
+        ]
+        yield from self._aggregates([leaf for leaf in every if leaf not in (*stages, *windows)], tree, groups, where)
+        for leaf in windows:
+            yield self._windowed(leaf, tree, groups, where, shape)
+        for leaf in stages:
+            yield staged(self.members.measure(leaf), groups, shape, self.members, self.plan)
 
     def _aggregates(
         self, leaves: Sequence[str], tree: JoinTree, groups: tuple[Group, ...], where: Where
@@ -167,6 +196,36 @@ def _keeps_under_joins(measure: Measure, model: DataModel) -> bool:
         # Counting distinct keys needs a key, and no value of its own to count.
         return bool(model.cubes[measure.cube].primary_key) and measure.sql is None
     return measure.type in _INDIFFERENT
+
+
+def _is_shifted(part: Part) -> bool:
+    if isinstance(part, Staged):
+        return any(_is_shifted(inner) for inner in part.inputs.parts)
+    return bool(part.base.shifts if isinstance(part, Windowed) else part.shifts)
+
+
+def retargeted(where: Where, members: Members) -> Where:
+    """The same conditions over the cube members behind a view's."""
+
+    def renamed(entry: BoundFilter) -> BoundFilter:
+        if isinstance(entry, BoundGroup):
+            return replace(entry, children=tuple(renamed(child) for child in entry.children))
+        if isinstance(entry, BoundCondition):
+            return replace(entry, member=members.target(entry.member).full_name)
+        return entry
+
+    return Where(
+        times=tuple(replace(time, dimension=members.target(time.dimension).full_name) for time in where.times),
+        segments=tuple(members.target(name).full_name for name in where.segments),
+        filters=tuple(renamed(entry) for entry in where.filters),
+    )
+
+
+def where_members(where: Where) -> tuple[str, ...]:
+    """Every member that rows are restricted by."""
+    filtered = (name for entry in where.filters for name in filter_members(entry))
+    times = (time.dimension for time in where.times)
+    return (*filtered, *where.segments, *times, *(reach.dimension for reach in where.windows))
 
 
 def alias_of(name: str) -> str:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from semantic.datamodel.checks import snippets
 from semantic.datamodel.templates import PLACEHOLDER
-from semantic.datamodel.types import DataModel, Dimension, Measure, Member, Segment, Sql
+from semantic.datamodel.types import DataModel, Dimension, Measure, Member, MultiStage, Segment, Sql
 from semantic.errors import PlanError, UnknownMemberError
 from semantic.plan.joins import Hint
 
@@ -147,7 +147,7 @@ class Members:
 
     def is_composed(self, measure: Measure) -> bool:
         """Whether a measure only combines other measures, so that it can be computed from their results."""
-        if measure.type not in _COMPOSED or measure.sql is None or measure.multi_stage is not None:
+        if measure.type not in _COMPOSED or measure.sql is None or changes_grain(measure.multi_stage):
             return False
         if not self.children(measure):
             return False
@@ -163,6 +163,15 @@ class Members:
         if reference is None or reference.kind != "member":
             return reference is not None and reference.kind == "security_context"
         return self.is_measure(f"{reference.path[-2]}.{reference.path[-1]}")
+
+
+def changes_grain(stage: MultiStage | None) -> bool:
+    """Whether a multi-stage measure needs a stage of its own, and does not only combine others."""
+    if stage is None:
+        return False
+    changed = (stage.group_by, stage.reduce_by, stage.add_group_by, stage.time_shift, stage.order_by, stage.filter,
+               stage.grain)  # fmt: skip
+    return any(change not in (None, (), {}) for change in changed)
 
 
 def references(sql: Sql) -> Iterator[tuple[Hint, str]]:

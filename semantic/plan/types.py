@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from semantic.datamodel.types import MultiStage, RollingWindow, TimeShift
+from semantic.datamodel.intervals import Interval
+from semantic.datamodel.types import RollingWindow
 from semantic.plan.joins import JoinTree
 from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
 
@@ -57,6 +58,15 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """Time dimensions (cube members) moved by an interval, later for sign 1."""
+
+    dimensions: frozenset[str]
+    interval: Interval
+    sign: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Measures aggregated straight over joined rows; `raw` hands on what they aggregate instead."""
 
@@ -65,6 +75,7 @@ class Rows:
     groups: tuple[Group, ...]
     where: Where
     raw: bool = False
+    shifts: tuple[Shift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class Keys:
     groups: tuple[Group, ...]
     where: Where
     raw: bool = False
+    shifts: tuple[Shift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +114,14 @@ class Windowed:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A multi-stage measure: `inputs` computed at their own grain, then aggregated again (or ranked) to the query's.
-
-    `shift` moves the time of the input. `partition` are the groups within which a rank counts.
-    """
+    """A multi-stage measure over its `inputs`: aggregated again within the `partition` (all groups unless the measure
+    says otherwise), ranked there, or calculated row by row."""
 
     measure: str
-    stage: MultiStage
+    kind: Literal["aggregate", "rank", "calculate"]
     inputs: Plan
-    kind: Literal["aggregate", "rank", "calculate", "passthrough"]
     groups: tuple[Group, ...]
-    shift: tuple[TimeShift, ...] = ()
+    partition: tuple[Group, ...]
 
 
 Part = Rows | Keys | Windowed | Staged
@@ -120,7 +129,11 @@ Part = Rows | Keys | Windowed | Staged
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Parts computed at one grain, joined on the groups; `groups` and `values` are the columns in order."""
+    """Parts computed at one grain; `groups` and `values` are the columns in order.
+
+    The parts have the same groups and are joined on them, but for a `union`: then a part may lack groups that another
+    has (several facts, or shifted time), and all are kept.
+    """
 
     shape: Shape
     groups: tuple[Group, ...]

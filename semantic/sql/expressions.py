@@ -12,6 +12,7 @@ from semantic.datamodel.templates import PLACEHOLDER, parse_boolean_argument
 from semantic.datamodel.types import Case, DataModel, Dimension, Measure, Reference, Segment, Sql
 from semantic.errors import PlanError
 from semantic.plan.members import AnyMember, Members
+from semantic.plan.types import Shift
 from semantic.sql.dialects import (
     DIALECTS,
     Dialect,
@@ -21,6 +22,7 @@ from semantic.sql.dialects import (
     is_null,
     is_set,
     quoted,
+    shifted,
 )  # fmt: skip
 
 Fill = Callable[[Reference], exp.Expr]
@@ -44,6 +46,7 @@ class Scope:
     ungrouped: bool = False
     timezone: str = "UTC"
     masked: frozenset[str] = frozenset()
+    shifts: tuple[Shift, ...] = ()
 
 
 class Expressions:
@@ -165,8 +168,15 @@ class Expressions:
         known = scope.columns.get(f"{dimension.full_name}.{granularity}")
         if known is not None:
             return known.copy()
+        return self.bucket(self.local(dimension, scope), dimension, granularity, scope)
+
+    def local(self, dimension: Dimension, scope: Scope) -> exp.Expr:
+        """A time dimension as the wall clock shows it, moved by the scope's shifts."""
         local = self.dialect.local_time(self.row(dimension, scope), scope.timezone)
-        return self.bucket(local, dimension, granularity, scope)
+        for shift in scope.shifts:
+            if dimension.full_name in shift.dimensions:
+                local = shifted(local, shift.interval, shift.sign)
+        return local
 
     def bucket(self, local: exp.Expr, dimension: Dimension, granularity: str, scope: Scope) -> exp.Expr:
         """The bucket of a local time, by a granularity of a dimension."""

@@ -59,6 +59,15 @@ class Filters:
         """Within a date range."""
         return self._between(value, span.start, span.end, end_open=span.end_open)
 
+    def local_range(self, span: BoundRange, local: exp.Expr) -> exp.Expr:
+        """Within a date range, for a local time."""
+        start, end = (
+            self.dialect.local_parameter(self.parameters.placeholder(slot))
+            for slot in (span.local_start, span.local_end)
+        )
+        upper = exp.LT if span.end_open else exp.LTE
+        return exp.And(this=exp.GTE(this=local, expression=start), expression=upper(this=local.copy(), expression=end))
+
     def _between(self, value: exp.Expr, start: int, end: int, *, end_open: bool) -> exp.Expr:
         upper = exp.LT if end_open else exp.LTE
         return exp.And(

@@ -13,13 +13,14 @@ from semantic.datamodel.types import Cube, Dimension, Reference
 from semantic.errors import PlanError
 from semantic.plan.build import Planner, alias_of, filter_members
 from semantic.plan.joins import JoinTree
-from semantic.plan.shape import BoundFilter, Shape
-from semantic.plan.types import Group, Keys, Part, Plan, Rows, Value, Where, Windowed
+from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
+from semantic.plan.types import Group, Keys, Part, Plan, Rows, Shift, Value, Where, Windowed
 from semantic.query.types import Order
 from semantic.sql.dialects import column, quoted
 from semantic.sql.expressions import Expressions, Scope, conjunction, filter_column, wrapped
 from semantic.sql.filters import Filters
 from semantic.sql.parameters import Parameters
+from semantic.sql.stages import staged_part
 from semantic.sql.windows import reach_conditions, windowed_part
 
 TableResolver = Callable[[str], str]
@@ -71,7 +72,7 @@ class SelectBuilder:
 
     def select(self, plan: Plan) -> exp.Select:
         """A plan's rows, without order and limit."""
-        if len(plan.parts) == 1 and isinstance(plan.parts[0], Rows):
+        if len(plan.parts) == 1 and isinstance(plan.parts[0], Rows) and not plan.parts[0].raw:
             return self._single(plan, plan.parts[0])
         names = [self.part(part) for part in plan.parts]
         return self.joined(plan, names)
@@ -80,7 +81,10 @@ class SelectBuilder:
         values = [value.name for value in plan.values]
         having = [name for entry in plan.having for name in filter_members(entry)]
         select, scope = self.rows_from(
-            part.tree, [*values, *having, *self._names(part)], ungrouped=plan.shape.ungrouped
+            part.tree,
+            [*values, *having, *self._names(part)],
+            ungrouped=plan.shape.ungrouped,
+            shifts=part.shifts,
         )
         columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
         columns += [self._aliased(self.expressions.shown(value.name, scope), value.alias) for value in plan.values]
@@ -103,10 +107,10 @@ class SelectBuilder:
             return self._keys_part(part)
         if isinstance(part, Windowed):
             return windowed_part(self, part)
-        raise PlanError("this part of a plan has no SQL", code="plan")
+        return staged_part(self, part)
 
     def _rows_part(self, part: Rows) -> str:
-        select, scope = self.rows_from(part.tree, [*part.measures, *self._names(part)])
+        select, scope = self.rows_from(part.tree, [*part.measures, *self._names(part)], shifts=part.shifts)
         columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
         columns += [self._aliased(self._computed(name, scope, raw=part.raw), alias_of(name)) for name in part.measures]
         select.set("expressions", columns)
@@ -122,7 +126,7 @@ class SelectBuilder:
 
     def _keys_part(self, part: Keys) -> str:
         keys = self.keys(part)
-        select, scope = self.rows_from(part.own, part.measures, after=(keys, part.cube))
+        select, scope = self.rows_from(part.own, part.measures, after=(keys, part.cube), shifts=part.shifts)
         columns = [self._aliased(column(group.alias, keys), group.alias) for group in part.groups]
         columns += [self._aliased(self._computed(name, scope, raw=part.raw), alias_of(name)) for name in part.measures]
         select.set("expressions", columns)
@@ -131,7 +135,7 @@ class SelectBuilder:
 
     def keys(self, part: Keys) -> str:
         """The distinct keys of a cube per group, as a common table expression."""
-        select, scope = self.rows_from(part.tree, self._names(part))
+        select, scope = self.rows_from(part.tree, self._names(part), shifts=part.shifts)
         columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
         aliases = {group.alias for group in part.groups}
         for key in self.model.cubes[part.cube].primary_key:
@@ -144,11 +148,13 @@ class SelectBuilder:
 
     def joined(self, plan: Plan, names: Sequence[str]) -> exp.Select:
         """The parts side by side, equal groups joined, measures that combine others computed."""
-        known = {
-            name: column(alias_of(name), cte)
-            for part, cte in zip(plan.parts, names, strict=True)
-            for name in part_measures(part)
-        }
+        if plan.union:
+            united = self.united(plan, names)
+            owners = [(name, united) for part in plan.parts for name in part_measures(part)]
+            names = [united]
+        else:
+            owners = [(n, cte) for part, cte in zip(plan.parts, names, strict=True) for n in part_measures(part)]
+        known = {name: column(alias_of(name), cte) for name, cte in owners}
         scope = Scope(columns=known, timezone=plan.shape.timezone, masked=plan.shape.masked)
         first = names[0]
         select = exp.Select()
@@ -169,6 +175,27 @@ class SelectBuilder:
             self._restrict(select, "where", conditions)
         return select
 
+    def united(self, plan: Plan, names: Sequence[str]) -> str:
+        """The parts one below the other, and one row per group of them: a full join that takes NULL for a value."""
+        measures = [alias_of(name) for part in plan.parts for name in part_measures(part)]
+        selects = []
+        for part, cte in zip(plan.parts, names, strict=True):
+            own = {alias_of(name) for name in part_measures(part)}
+            columns = [self._aliased(column(group.alias, cte), group.alias) for group in plan.groups]
+            columns += [self._aliased(column(m, cte) if m in own else exp.Null(), m) for m in measures]
+            select = exp.Select(expressions=columns)
+            select.set("from_", exp.From(this=exp.Table(this=quoted(cte))))
+            selects.append(select)
+        rows: exp.Query = selects[0]
+        for select in selects[1:]:
+            rows = exp.Union(this=rows, expression=select, distinct=False)
+        totals = [self._aliased(column(group.alias, "facts"), group.alias) for group in plan.groups]
+        totals += [self._aliased(exp.Max(this=column(m, "facts")), m) for m in measures]
+        outer = exp.Select(expressions=totals)
+        outer.set("from_", exp.From(this=exp.Subquery(this=rows, alias=exp.TableAlias(this=quoted("facts")))))
+        self._group_by(outer, len(plan.groups))
+        return self.statement.add("united_facts", outer)
+
     # FROM
 
     def rows_from(
@@ -178,6 +205,7 @@ class SelectBuilder:
         *,
         ungrouped: bool = False,
         after: tuple[str, str] | None = None,
+        shifts: tuple[Shift, ...] = (),
     ) -> tuple[exp.Select, Scope]:
         """A select from the cubes of a tree, with the sub-queries that the named members need, and its scope.
 
@@ -192,6 +220,7 @@ class SelectBuilder:
             ungrouped=ungrouped,
             timezone=self.shape.timezone,
             masked=self.shape.masked,
+            shifts=shifts,
         )
         select = exp.Select()
         root = self.table(tree.root)
@@ -308,8 +337,7 @@ class SelectBuilder:
         conditions: list[exp.Expr] = []
         for time in where.times:
             if time.range is not None:
-                value = wrapped(self.expressions.member(time.dimension, scope))
-                conditions.append(self.filters.range(time.range, value))
+                conditions.append(self._in_range(time, time.range, scope))
         for reach in where.windows:
             conditions += reach_conditions(self, reach, scope)
         conditions += [self._operand(self.expressions.member(name, scope)) for name in where.segments]
@@ -319,6 +347,12 @@ class SelectBuilder:
                 conditions.append(self._operand(condition))
         if conditions:
             self._restrict(select, "where", conditions)
+
+    def _in_range(self, time: BoundTime, span: BoundRange, scope: Scope) -> exp.Expr:
+        dimension = self.members.dimension(time.dimension)
+        if any(dimension.full_name in shift.dimensions for shift in scope.shifts):
+            return self.filters.local_range(span, wrapped(self.expressions.local(dimension, scope)))
+        return self.filters.range(span, wrapped(self.expressions.member(time.dimension, scope)))
 
     def _operand(self, condition: exp.Expr) -> exp.Expr:
         return exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
@@ -339,7 +373,7 @@ class SelectBuilder:
     def group(self, group: Group, scope: Scope) -> exp.Expr:
         """A column to group by."""
         if group.local and group.granularity is None:
-            return self.dialect.local_time(self.expressions.member(group.name, scope), scope.timezone)
+            return self.expressions.local(self.members.dimension(group.name), scope)
         if group.granularity is not None and group.name not in scope.masked:
             return self.expressions.time(group.name, group.granularity, scope)
         return self.expressions.shown(group.name, scope)

@@ -100,7 +100,7 @@ def granularity_interval(dimension: Dimension, granularity: str) -> Interval:
 def reach_conditions(builder: SelectBuilder, reach: WindowRange, scope: Scope) -> list[exp.Expr]:
     """The rows that the windows over a range can reach."""
     dimension = builder.members.dimension(reach.dimension)
-    local = builder.dialect.local_time(builder.expressions.row(dimension, scope), scope.timezone)
+    local = builder.expressions.local(dimension, scope)
     if reach.granularity is not None:
         start, last = series_bounds(builder, reach.range, dimension, reach.granularity)
         end = shifted(shifted(last, granularity_interval(dimension, reach.granularity), 1), _TICK, -1)

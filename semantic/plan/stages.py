@@ -1,0 +1,117 @@
+"""Multi-stage measures: computed over the results of other measures, at a grain of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Literal
+
+from semantic.datamodel.intervals import parse_interval
+from semantic.datamodel.types import Measure, MultiStage, TimeShift
+from semantic.errors import PlanError
+from semantic.plan.members import Members
+from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape
+from semantic.plan.types import Group, Keys, Part, Plan, Rows, Shift, Staged, Windowed
+
+Kind = Literal["aggregate", "rank", "calculate"]
+_AGGREGATED = ("sum", "avg", "min", "max", "count", "count_distinct", "count_distinct_approx", "number_agg")
+
+
+def staged(measure: Measure, groups: tuple[Group, ...], shape: Shape, members: Members,
+           plan: Callable[[Shape], Plan]) -> Staged:  # fmt: skip
+    """The part of a multi-stage measure; `plan` plans what it is computed from."""
+    stage = measure.multi_stage or MultiStage()
+    children = members.children(measure)
+    if not children:
+        message = f"'{measure.full_name}' is multi_stage, but is computed from no other measure"
+        raise PlanError(message, place=measure.full_name, advice="refer to measures in its sql", code="multi_stage")
+    kind = _kind(measure)
+    inner = replace(
+        shape,
+        measures=children,
+        dimensions=tuple(dict.fromkeys((*shape.dimensions, *_added(stage, groups, members)))),
+        filters=tuple(kept_filters(stage, shape.filters, members)),
+        order=(),
+        limit=None,
+        offset=0,
+        masked=frozenset(),
+    )
+    inputs = plan(inner)
+    shifts = tuple(_shift(entry, groups, shape, members, measure) for entry in stage.time_shift)
+    if shifts:
+        inputs = shifted_plan(inputs, shifts)
+    return Staged(measure.full_name, kind, inputs, groups, partition(stage, groups))
+
+
+def _kind(measure: Measure) -> Kind:
+    if measure.type == "rank":
+        return "rank"
+    return "aggregate" if measure.type in _AGGREGATED else "calculate"
+
+
+def _added(stage: MultiStage, groups: Iterable[Group], members: Members) -> tuple[str, ...]:
+    present = {group.target for group in groups}
+    included = stage.grain.get("include", ()) if stage.grain else ()
+    wanted = (*stage.add_group_by, *(included if isinstance(included, tuple) else ()))
+    return tuple(name for name in wanted if members.dimension(name).full_name not in present)
+
+
+def partition(stage: MultiStage, groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """The groups within which a stage aggregates or ranks."""
+    grain = stage.grain or {}
+    kept: Any = stage.group_by if stage.group_by is not None else grain.get("keep_only")
+    removed: Any = (*stage.reduce_by, *(grain.get("exclude", ()) if grain.get("exclude") != "*" else ()))
+    if grain.get("exclude") == "*":
+        return ()
+    if kept is not None and kept != "*":
+        return tuple(group for group in groups if group.target in kept)
+    return tuple(group for group in groups if group.target not in removed)
+
+
+def kept_filters(stage: MultiStage, filters: Iterable[BoundFilter], members: Members) -> Iterable[BoundFilter]:
+    """The conditions over rows that a stage's inputs keep; those over measures belong to the whole query."""
+    rule = stage.filter or {}
+    if rule.get("include"):
+        raise PlanError("`filter.include` of a multi-stage measure is not supported", code="multi_stage")
+    for entry in filters:
+        names = {members.target(name).full_name for name in _names(entry)}
+        if any(members.is_measure(name) for name in names):
+            continue
+        if "exclude" in rule and (rule["exclude"] == "*" or names & set(rule["exclude"])):
+            continue
+        if "keep_only" in rule and rule["keep_only"] != "*" and not names <= set(rule["keep_only"]):
+            continue
+        yield entry
+
+
+def _names(entry: BoundFilter) -> tuple[str, ...]:
+    if isinstance(entry, BoundCondition):
+        return (entry.member,)
+    if isinstance(entry, BoundGroup):
+        return tuple(name for child in entry.children for name in _names(child))
+    return entry.members
+
+
+def _shift(entry: TimeShift, groups: Iterable[Group], shape: Shape, members: Members, measure: Measure) -> Shift:
+    if entry.interval is None or entry.type is None:
+        message = f"'{measure.full_name}' uses the named time shift '{entry.name}', which only intervals can stand for"
+        raise PlanError(message, place=measure.full_name, advice="give interval and type", code="time_shift")
+    times = {members.dimension(time.dimension).full_name for time in shape.times}
+    times |= {group.target for group in groups if group.granularity}
+    if entry.time_dimension is not None:
+        times &= {members.dimension(entry.time_dimension).full_name}
+    sign = 1 if entry.type == "prior" else -1
+    return Shift(frozenset(times), parse_interval(entry.interval), sign)
+
+
+def shifted_plan(plan: Plan, shifts: tuple[Shift, ...]) -> Plan:
+    """The plan over shifted time: what happened `interval` ago counts as happening now."""
+    return replace(plan, parts=tuple(_shifted_part(part, shifts) for part in plan.parts))
+
+
+def _shifted_part(part: Part, shifts: tuple[Shift, ...]) -> Part:
+    if isinstance(part, (Rows, Keys)):
+        return replace(part, shifts=(*part.shifts, *shifts))
+    if isinstance(part, Windowed):
+        return replace(part, base=replace(part.base, shifts=(*part.base.shifts, *shifts)))
+    return replace(part, inputs=shifted_plan(part.inputs, shifts))
