@@ -73,9 +73,16 @@ def _held(funnel: Funnel) -> str:
     return ", ".join(["entity_key", *(f"held_{number}" for number, _ in enumerate(funnel.hold_constant, 1))])
 
 
+def _counted(funnel: Funnel) -> list[str]:
+    """Conditions on whose events count: those of the source's people, neither staff nor robots unless declared."""
+    conditions = [f"record_source = '{funnel.source}'", "NOT user_key IS NULL"]
+    conditions += [] if funnel.include_staff else ["NOT is_staff"]
+    return conditions + ([] if funnel.include_bots else ["NOT is_bot"])
+
+
 def _events(funnel: Funnel) -> Iterator[Part]:
     """What can matter to entries of the interval, and no more: the widest window that they look into."""
-    where = [f"record_source = '{funnel.source}'", "NOT user_key IS NULL"]
+    where = _counted(funnel)
     if funnel.is_incremental:
         before = DAY if funnel.count == "sessions" else 0
         where.append(f"occurred_at >= {_bound('@start_ts', 'SUB', before)}")
@@ -178,8 +185,7 @@ def _first_entries(funnel: Funnel) -> Iterator[Part]:
         where = any_step if funnel.order == "unordered" else condition_sql(funnel.steps[0].where)
         yield (
             "history",
-            f"SELECT * FROM {EVENTS} WHERE record_source = '{funnel.source}' AND NOT user_key IS NULL"
-            f" AND occurred_at <= {end}",
+            f"SELECT * FROM {EVENTS} WHERE {' AND '.join(_counted(funnel))} AND occurred_at <= {end}",
         )
         yield (
             "first_entries",

@@ -84,6 +84,8 @@ class Funnel:
     hold_constant: tuple[str, ...] = ()
     attribution: str | int = "first_touch"
     timezone: str = "UTC"
+    include_staff: bool = False
+    include_bots: bool = False
 
     @property
     def is_incremental(self) -> bool:

@@ -35,7 +35,7 @@ _DURATION = re.compile(r"(\d+) (second|minute|hour|day)s?")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _KEYS = {
     "name", "description", "source", "entity", "order", "entry", "count", "conversion_window", "step_window",
-    "strict_increase", "scope", "steps", "exclusions", "hold_constant", "attribution", "timezone",
+    "strict_increase", "scope", "steps", "exclusions", "hold_constant", "attribution", "timezone", "include_staff", "include_bots",
 }  # fmt: skip
 _REQUIRED = ("name", "description", "source", "conversion_window", "steps")
 
@@ -103,6 +103,8 @@ class _Reader:
             hold_constant=self.held(fields.get("hold_constant")),
             attribution=self.attribution(fields.get("attribution"), steps),
             timezone=self.zone(fields.get("timezone")),
+            include_staff=self.flag(fields.get("include_staff")),
+            include_bots=self.flag(fields.get("include_bots")),
         )
         self.together(root, fields, funnel)
         return funnel

@@ -19,6 +19,14 @@ WITH web_users AS (
   SELECT
     *
   FROM staging.stg_web_funnel__users
+), members AS (
+  SELECT
+    *
+  FROM staging.stg_intake__members
+), rewards_users AS (
+  SELECT
+    *
+  FROM staging.stg_rewards__users
 ), events AS (
   SELECT
     *
@@ -30,12 +38,55 @@ WITH web_users AS (
     CONCAT('web_funnel:', user_id) AS user_key,
     user_id,
     'web_funnel' AS record_source,
+    NULL::STRING AS company_key,
     visited_on::TIMESTAMP AS signed_up_at,
     channel,
+    NULL::STRING AS campaign_id,
     'web' AS platform,
     device_type,
-    sex
+    NULL::STRING AS country,
+    sex,
+    NULL::STRING AS role,
+    NULL::STRING AS timezone,
+    FALSE AS is_staff,
+    NULL::BOOL AS is_eligibility_verified
   FROM web_users
+  UNION ALL
+  SELECT
+    CONCAT('intake:', user_id) AS user_key,
+    user_id,
+    'intake' AS record_source,
+    CONCAT('intake:', client_id) AS company_key,
+    signed_up_at,
+    NULL::STRING AS channel,
+    NULL::STRING AS campaign_id,
+    NULL::STRING AS platform,
+    NULL::STRING AS device_type,
+    country,
+    NULL::STRING AS sex,
+    role,
+    timezone,
+    role = 'STAFF' AS is_staff,
+    is_eligibility_verified
+  FROM members
+  UNION ALL
+  SELECT
+    CONCAT('rewards:', user_id) AS user_key,
+    user_id,
+    'rewards' AS record_source,
+    NULL::STRING AS company_key,
+    signed_up_at,
+    channel,
+    campaign_id,
+    platform,
+    NULL::STRING AS device_type,
+    country,
+    NULL::STRING AS sex,
+    NULL::STRING AS role,
+    timezone,
+    is_staff,
+    NULL::BOOL AS is_eligibility_verified
+  FROM rewards_users
 ), first_events AS (
   SELECT
     *
@@ -46,7 +97,9 @@ WITH web_users AS (
   SELECT
     user_key,
     MAX(occurred_at) AS last_seen_at,
-    COUNT(*) AS event_count
+    COUNT(*) AS event_count,
+    LOGICAL_OR(is_staff) AS is_staff,
+    LOGICAL_OR(is_bot) AS is_bot
   FROM events
   GROUP BY
     user_key
@@ -61,7 +114,9 @@ WITH web_users AS (
     first_events.device_type,
     first_events.country,
     activity.last_seen_at,
-    activity.event_count
+    activity.event_count,
+    activity.is_staff,
+    activity.is_bot
   FROM first_events
   INNER JOIN activity
     ON first_events.user_key = activity.user_key
@@ -69,7 +124,8 @@ WITH web_users AS (
 SELECT
   COALESCE(profiles.user_key, seen.user_key) AS user_key, /* Source and id of the user. */
   COALESCE(profiles.user_id, seen.user_id) AS user_id, /* Id of the user within the source. */
-  seen.company_key, /* Company of the user. */
+  COALESCE(profiles.company_key, seen.company_key) AS company_key, /* Company or client of the user. */
+  profiles.campaign_id, /* Campaign that is credited with the sign-up. */
   profiles.signed_up_at, /* When the account was created, or the visit began (UTC). */
   seen.first_seen_at, /* First event of the user (UTC). */
   seen.last_seen_at, /* Latest event of the user (UTC). */
@@ -77,9 +133,14 @@ SELECT
   profiles.channel, /* Channel that brought the user. */
   COALESCE(profiles.platform, seen.platform) AS platform, /* Platform of the profile, else of the first event. */
   COALESCE(profiles.device_type, seen.device_type) AS device_type, /* Device of the profile, else of the first event. */
-  seen.country, /* ISO code of the user's country. */
+  COALESCE(profiles.country, seen.country) AS country, /* ISO code of the country of the profile, else of the first event. */
   profiles.sex, /* female, male; NULL where the source does not say. */
+  profiles.role, /* MEMBER or STAFF; NULL where the source does not say. */
+  profiles.timezone, /* IANA name of the user's time zone. */
   COALESCE(seen.event_count, 0) AS event_count, /* Rows of core.events of the user. */
+  COALESCE(profiles.is_staff, seen.is_staff, FALSE) AS is_staff, /* Whether the user belongs to the staff of the source. */
+  COALESCE(seen.is_bot, FALSE) AS is_bot, /* Whether any event of the user came from a robot. */
+  profiles.is_eligibility_verified, /* Whether the user was found eligible; NULL where that is not asked. */
   NOT profiles.user_key IS NULL AS has_profile /* Whether the source describes the user. */
 FROM profiles
 FULL JOIN seen
