@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,6 +104,9 @@ class Engine:
         self._compiler: Compiler | None = None
         self._compiled_places: Mapping[str, str] = {}
 
+    def now(self) -> datetime:
+        return self._clock()
+
     def parse(
         self, payload: object, *, default_limit: int | None = DEFAULT_LIMIT, max_limit: int | None = MAX_LIMIT
     ) -> Request:
@@ -139,9 +142,13 @@ class Engine:
 
     def run(self, compiled: CompiledQuery, cancellation: Cancellation | None = None) -> pa.Table:
         """The rows as DuckDB types them. Raises EngineError with DuckDB's message, QueryCancelled, WarehouseError."""
-        with self.reader.cursor() as cursor, (cancellation or Cancellation()).watch(cursor):
+        return self.fetch(compiled.sql, compiled.parameters, cancellation or Cancellation())
+
+    def fetch(self, sql: str, parameters: Sequence[object], cancellation: Cancellation) -> pa.Table:
+        """The same for SQL of our own making, such as the SQL API's, which wraps compiled queries."""
+        with self.reader.cursor() as cursor, cancellation.watch(cursor):
             try:
-                return cursor.execute(compiled.sql, list(compiled.parameters)).to_arrow_table()
+                return cursor.execute(sql, list(parameters)).to_arrow_table()
             except duckdb.InterruptException:
                 raise
             except duckdb.Error as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -25,6 +25,9 @@ from semantic.rest.errors import RestError, translate
 
 BASE_PATH = "/cubejs-api"
 _METHODS = b"GET,HEAD,PUT,PATCH,POST,DELETE"
+
+Endpoint = Callable[[Request], Awaitable[object]]
+"""Takes a request, gives the body of the answer, or the answer itself."""
 
 _WELCOME = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Headrace</title></head>
@@ -78,9 +81,10 @@ def _routes(api: RestApi) -> list[Route]:
     both = ["GET", "POST"]
     v1 = f"{BASE_PATH}/v1"
 
-    def route(path: str, endpoint: object, methods: list[str]) -> Route:
+    def route(path: str, endpoint: Endpoint, methods: list[str]) -> Route:
         async def answer(request: Request) -> Response:
-            return JsonResponse(await endpoint(request))  # type: ignore[operator]
+            body = await endpoint(request)
+            return body if isinstance(body, Response) else JsonResponse(body)
 
         return Route(path, answer, methods=methods)
 
@@ -94,6 +98,8 @@ def _routes(api: RestApi) -> list[Route]:
         route(f"{v1}/dry-run", api.dry_run, both),
         route(f"{v1}/meta", api.meta, ["GET"]),
         route(f"{v1}/running-query/{{request_id}}", api.cancel, ["DELETE"]),
+        route(f"{v1}/cubesql", api.cubesql, ["POST"]),
+        route(f"{v1}/convert-query", api.convert_query, ["POST"]),
         route(f"{BASE_PATH}/graphql", api.graphql, both),
         route(f"{v1}/graphql-to-json", api.graphql_to_json, ["POST"]),
         route(f"{v1}/pre-aggregations/can-use", api.can_use, ["POST"]),

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
+import pyarrow as pa
 from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from headrace.errors import WarehouseError
 from semantic.engine import Cancellation, Engine, Result
 from semantic.query.types import Query
+from semantic.rest import cubesql
 from semantic.rest.auth import Authenticator, require_scope
+from semantic.rest.convert import to_rest
 from semantic.rest.errors import BadRequest, ServerFailure
 from semantic.rest.graphql.syntax import Field, parse_document
 from semantic.rest.graphql.translation import to_query, to_rows
@@ -47,9 +52,11 @@ class RestApi:
         self.engine = engine
         self.authenticate = authenticate
         self.running: RunningQueries[Result] = RunningQueries(timeout_seconds=query_timeout_seconds)
+        self.running_sql: RunningQueries[pa.Table] = RunningQueries(timeout_seconds=query_timeout_seconds)
 
     def close(self) -> None:
         self.running.close()
+        self.running_sql.close()
 
     async def load(self, request: Request) -> Json:
         """GET, POST /v1/load and /v1/subscribe."""
@@ -70,7 +77,11 @@ class RestApi:
     async def sql(self, request: Request) -> object:
         """GET, POST /v1/sql: the SQL that `/load` would run."""
         context = self.authenticate(request.headers)
-        asked = self._queries(await read_parameters(request))
+        parameters = await read_parameters(request)
+        if parameters.text("format") == "sql":
+            planned = await asyncio.to_thread(cubesql.plan, self.engine, parameters.values.get("query"), context)
+            return {"sql": {"status": "ok", "sql": [planned.sql, list(planned.parameters)], "query_type": "pushdown"}}
+        asked = self._queries(parameters)
         described = [await asyncio.to_thread(self._describe_sql, one, context) for one in asked.queries]
         return described[0] if asked.type == "regularQuery" else described
 
@@ -100,7 +111,8 @@ class RestApi:
     async def cancel(self, request: Request) -> Json:
         """DELETE /v1/running-query/{request_id}."""
         self.authenticate(request.headers)
-        return {"result": self.running.cancel(_base_id(request.path_params["request_id"]))}
+        unwanted = _base_id(request.path_params["request_id"])
+        return {"result": [*self.running.cancel(unwanted), *self.running_sql.cancel(unwanted)]}
 
     async def jobs(self, request: Request) -> Json:
         """POST /v1/pre-aggregations/jobs: needs a scope that nobody is given."""
@@ -119,6 +131,27 @@ class RestApi:
             return {"canUsePreAggregationForTransformedQuery": can_use(transformed, references)}
         except (TypeError, ValueError, KeyError) as error:
             raise BadRequest("transformedQuery or references is malformed: send them as /dry-run gives them") from error
+
+    async def cubesql(self, request: Request) -> Response:
+        """POST /v1/cubesql: the rows of semantic SQL, as JSON lines."""
+        context = self.authenticate(request.headers)
+        parameters = await read_parameters(request)
+        planned = await asyncio.to_thread(cubesql.plan, self.engine, parameters.values.get("query"), context)
+        key = msgspec.json.encode([planned.sql, planned.parameters], enc_hook=_plain)
+        work = partial(cubesql.run, self.engine, planned)
+        waiting = self.running_sql.answer(key, work, request_id(request.headers))
+        table = await _unless_disconnected(request, waiting)
+        lines = cubesql.json_lines(table, self.engine.now())
+        return StreamingResponse(lines, media_type="application/json")
+
+    async def convert_query(self, request: Request) -> Json:
+        """POST /v1/convert-query: the REST query that SQL stands for."""
+        context = self.authenticate(request.headers)
+        values = (await read_parameters(request)).values
+        if (values.get("input"), values.get("output")) != ("sql", "rest"):
+            raise BadRequest('Invalid query format: "input" must be "sql" and "output" must be "rest"')
+        planned = await asyncio.to_thread(cubesql.plan, self.engine, values.get("query"), context)
+        return {"status": "ok", "query": to_rest(str(values["query"]), planned)}
 
     async def graphql(self, request: Request) -> Json:
         """GET, POST /graphql: the rows nested as selected; annotation and refresh time in `extensions`."""

@@ -71,3 +71,11 @@ def test_the_other_calls(server: RestServer) -> None:
 def test_errors_carry_cubes_words(server: RestServer) -> None:
     (answer,) = ask(server, ["load", {"measures": ["loans.nope"]}])
     assert answer == {"error": "'nope' not found for path 'loans.nope'", "status": 400}
+
+
+def test_sql_over_http(server: RestServer) -> None:
+    sql = "SELECT genre, MEASURE(count) AS many FROM lending GROUP BY 1 ORDER BY 1"
+    good, bad = ask(server, ["cubeSql", sql], ["cubeSql", "SELECT nope FROM lending"])
+    assert [one["name"] for one in good["value"]["schema"]] == ["genre", "many"]
+    assert good["value"]["data"] == [["comic", "1"], ["novel", "3"], [None, "1"]]
+    assert "nope" in bad["error"]
