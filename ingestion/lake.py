@@ -35,7 +35,7 @@ def lake_path(identity: Identity) -> str:
 
 def stage(connection: duckdb.DuckDBPyConnection, rows: str, identity: Identity, target: Path) -> None:
     """Write the rows of a SELECT. Raises LakeError when the disk refuses; the reader's errors pass through."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     metadata = sql.struct({METADATA_KEY: msgspec.json.encode(identity).decode()})
     try:
         connection.execute(
@@ -50,12 +50,19 @@ def stage(connection: duckdb.DuckDBPyConnection, rows: str, identity: Identity, 
 def publish(lake: Path, staged: Path, identity: Identity) -> Path:
     """Give a staged batch its lasting name, in one step. Raises LakeError."""
     target = lake / lake_path(identity)
+    _make_folder(target.parent)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         staged.replace(target)
     except OSError as error:
         raise LakeError(f"the lake cannot be written: {error}") from error
     return target
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LakeError(f"the lake cannot be written: {error}") from error
 
 
 def read_identity(path: Path) -> Identity:

@@ -33,7 +33,6 @@ def ingest(
     """
     declaration = load_source(source)
     items = discover(declaration, path)
-    settings.lake.mkdir(parents=True, exist_ok=True)
     results = []
     with open_warehouse(settings, read_only=False) as backend:
         loader = Loader(backend, settings.lake, declaration)

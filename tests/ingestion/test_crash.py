@@ -1,0 +1,100 @@
+"""Killed at any moment, an ingestion leaves all or nothing of a batch, and the next call finishes the work."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import pytest
+
+from headrace.config import Settings, load_settings
+from headrace.warehouse import open_warehouse
+from ingestion.errors import LakeError
+from ingestion.lake import batches
+from ingestion.load import ingest
+from tests.ingestion.conftest import balances, event, export
+
+FILES, ROWS, KILLS = 6, 2000, 24
+
+INGEST = """
+from headrace.config import load_settings
+from ingestion.load import ingest
+ingest(load_settings(environ={"HEADRACE_DATA": data}), "consent", exports)
+"""
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["ingestion.load", "ibis.backends.duckdb"])
+
+
+@pytest.fixture
+def _big(exports: Path) -> None:
+    for file in range(FILES):
+        lines = [event(f"{file}-{row}", RATE="0" if row % 100 == 0 else "1") for row in range(ROWS)]
+        export(exports / f"events-{file}.csv", lines)
+
+
+def start(settings: Settings, exports: Path) -> ForkServerProcess:
+    """Another process that ingests."""
+    process = FORKS.Process(target=exec, args=(INGEST, {"data": str(settings.data), "exports": str(exports)}))
+    process.start()
+    return process
+
+
+@pytest.mark.usefixtures("_big")
+def test_killed_at_random_moments(settings: Settings, exports: Path) -> None:
+    draw = random.Random(7)
+    killed, seen = 0, set()
+    for _ in range(KILLS):
+        process = start(settings, exports)
+        process.join(draw.uniform(0.05, 0.8))
+        killed += process.is_alive()
+        process.kill()
+        process.join()
+        if settings.warehouse.is_file():
+            seen.add(batches_done(settings))
+            if batches_done(settings) == FILES:
+                settings.warehouse.unlink()
+    assert killed >= KILLS // 2
+    ingest(settings, "consent", exports)
+    assert batches_done(settings) == FILES
+    assert len(list(batches(settings.lake))) == FILES
+    assert len(seen) > 1
+
+
+def batches_done(settings: Settings) -> int:
+    """How many batches are in the ledger; each of them must be there with all of its rows, and no other's."""
+    with open_warehouse(settings, read_only=False) as backend:
+        tables = backend.con.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
+        if not {("raw.loads",), ("raw.consent__events",), ("quarantine.consent__events",)} <= set(tables):
+            return 0
+        loads = backend.con.execute("SELECT batch_id FROM raw.loads ORDER BY 1").fetchall()
+        loaded, rejected = (
+            backend.con.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1").fetchall()
+            for column, table in (("_batch_id", "raw.consent__events"), ("batch_id", "quarantine.consent__events"))
+        )
+    assert loaded == [(batch, ROWS * 99 // 100) for (batch,) in loads]
+    assert rejected == [(batch, ROWS // 100) for (batch,) in loads]
+    return len(loads)
+
+
+@pytest.mark.usefixtures("_big")
+def test_of_two_at_once_the_second_waits(settings: Settings, exports: Path) -> None:
+    both = [start(settings, exports) for _ in range(2)]
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert batches_done(settings) == FILES
+
+
+def test_a_lake_that_cannot_be_written_is_a_clear_error(tmp_path: Path, exports: Path) -> None:
+    blocked = load_settings(environ={"HEADRACE_DATA": str(tmp_path / "blocked")})
+    blocked.data.mkdir()
+    export(exports / "events-1.csv", [event(1)])
+    ingest(blocked, "consent", exports)
+    export(exports / "events-2.csv", [event(2)])
+    (blocked.lake / ".staging").rmdir() if (blocked.lake / ".staging").exists() else None
+    (blocked.lake / ".staging").write_text("in the way")
+    with pytest.raises(LakeError, match="lake cannot be written"):
+        ingest(blocked, "consent", exports)
+    assert balances(blocked)
