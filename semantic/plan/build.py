@@ -102,7 +102,8 @@ class Planner:
                 return tree
             hints = (*hints, *needed)
             tree = self.graph.tree(hints)
-        raise PlanError("Can not construct joins for the query, potential loop detected", code="join_loop")
+        message = "Can not construct joins for the query, potential loop detected"
+        raise PlanError(message, place=tree.root, code="join_loop")
 
     # Filters
 

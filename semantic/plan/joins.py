@@ -129,7 +129,8 @@ def _finished(root: str, joins: tuple[Join, ...]) -> JoinTree:
 def _unjoinable(hints: Iterable[Hint]) -> PlanError:
     shown = ", ".join(f"'{','.join(hint)}'" for hint in hints)
     advice = "declare a join between these cubes, or ask them in separate queries"
-    return PlanError(f"Can't find join path to join {shown}", advice=advice, code="no_join_path")
+    message = f"Can't find join path to join {shown}"
+    return PlanError(message, place=shown.replace("'", ""), advice=advice, code="no_join_path")
 
 
 def _is_multiplied(cube: str, joins: Sequence[Join]) -> bool:

@@ -72,7 +72,9 @@ def kept_filters(stage: MultiStage, filters: Iterable[BoundFilter], members: Mem
     """The conditions over rows that a stage's inputs keep; those over measures belong to the whole query."""
     rule = stage.filter or {}
     if rule.get("include"):
-        raise PlanError("`filter.include` of a multi-stage measure is not supported", code="multi_stage")
+        raise PlanError(
+            "`filter.include` of a multi-stage measure is not supported", place="filter", code="multi_stage"
+        )
     for entry in filters:
         names = {members.target(name).full_name for name in _names(entry)}
         if any(members.is_measure(name) for name in names):

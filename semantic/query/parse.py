@@ -13,7 +13,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from semantic.datamodel.properties import GRANULARITIES, OPERATORS
-from semantic.datamodel.types import DataModel
+from semantic.datamodel.types import DataModel, Dimension
 from semantic.errors import LimitExceededError, QueryFormatError, UnknownMemberError
 from semantic.query.dates import parse_range
 from semantic.query.types import Condition, DateRange, Filter, Group, Order, Query, TimeDimension
@@ -149,7 +149,7 @@ def _parse(payload: Mapping[str, Any], model: DataModel, now: datetime, limits: 
         raise _invalid('"value" must be of type object', "query")
     for key in payload:
         if key not in _PROPERTIES:
-            raise _invalid(f'"{key}" is not allowed', str(key))
+            raise _invalid(f'"{key}" is not allowed', str(key) or "query")
     timezone = _timezone(payload)
     zone = _zone(timezone)
     measures = _names(payload, "measures", _MEMBER, _MEMBER_PATTERN)
@@ -404,6 +404,7 @@ def check_members(query: Query, model: DataModel) -> None:
         _find(model, name, "dimensions")
     for time in query.time_dimensions:
         _find(model, time.dimension, "dimensions")
+        _check_time(model, time.dimension)
         check_granularity(model, time.dimension, time.granularity)
     for name in query.segments:
         _find(model, name, "segments")
@@ -435,6 +436,13 @@ def _find(model: DataModel, name: str, *kinds: str) -> None:
         other = cube.member(member)
         advice = f"{name} exists, but it is not among the {' or '.join(kinds)}" if other else _near(member, cube)
         raise UnknownMemberError(f"'{member}' not found for path '{name}'", place=name, advice=advice)
+
+
+def _check_time(model: DataModel, name: str) -> None:
+    dimension = model.member(name)
+    if isinstance(dimension, Dimension) and dimension.type != "time":
+        message = f"Dimension '{name}' is of type {dimension.type}, and timeDimensions take only type time"
+        raise UnknownMemberError(message, place=name, advice="put it into dimensions", code="not_a_time")
 
 
 def _near(member: str, cube: Any) -> str:

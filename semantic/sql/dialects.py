@@ -48,6 +48,12 @@ class Dialect(Protocol):
     def text(self, value: exp.Expr) -> exp.Expr:
         """Any value as text."""
 
+    def instant(self, value: exp.Expr) -> exp.Expr:
+        """A time as it compares with a parameter that holds UTC."""
+
+    def adapted(self, tree: exp.Expr) -> exp.Expr:
+        """A snippet's tree with what this engine does not have put otherwise."""
+
     def series(self, start: exp.Expr, end: exp.Expr, interval: Interval) -> exp.Expr:
         """Local times from start to end, both included, as a table to select `value` from."""
 
@@ -98,6 +104,12 @@ class DuckDB:
 
     def text(self, value: exp.Expr) -> exp.Expr:
         return _cast(value, "VARCHAR")
+
+    def instant(self, value: exp.Expr) -> exp.Expr:
+        return value
+
+    def adapted(self, tree: exp.Expr) -> exp.Expr:
+        return tree
 
     def series(self, start: exp.Expr, end: exp.Expr, interval: Interval) -> exp.Expr:
         numbers = exp.Anonymous(this="GENERATE_SERIES", expressions=[start, end, interval_of(interval)])
@@ -161,6 +173,14 @@ class BigQuery:
     def text(self, value: exp.Expr) -> exp.Expr:
         return _cast(value, "STRING", "bigquery")
 
+    def instant(self, value: exp.Expr) -> exp.Expr:
+        # A bare column stays bare, so that partitions can be pruned by it.
+        return value if isinstance(value, exp.Column) else exp.Anonymous(this="TIMESTAMP", expressions=[value])
+
+    def adapted(self, tree: exp.Expr) -> exp.Expr:
+        # BigQuery has exact quantiles only as window functions; as aggregates they are approximate.
+        return tree.transform(_approximate_quantile, copy=False)
+
     def series(self, start: exp.Expr, end: exp.Expr, interval: Interval) -> exp.Expr:
         # Counting steps works for every unit; GENERATE_TIMESTAMP_ARRAY knows no months.
         unit, width = interval[0][1].upper(), interval[0][0]
@@ -176,6 +196,26 @@ class BigQuery:
 
 
 DIALECTS: dict[str, Dialect] = {"duckdb": DuckDB(), "bigquery": BigQuery()}
+
+
+def _approximate_quantile(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.WithinGroup) and isinstance(node.this, (exp.PercentileCont, exp.PercentileDisc)):
+        ordered = node.expression.expressions[0]
+        return _quantile(ordered.this, node.this.this) or node
+    if isinstance(node, exp.Median):
+        return _quantile(node.this, exp.Literal.number("0.5")) or node
+    if isinstance(node, (exp.PercentileCont, exp.PercentileDisc, exp.Quantile)):
+        fraction = node.args.get("expression") or node.args.get("quantile")
+        return (_quantile(node.this, fraction) if fraction is not None else None) or node
+    return node
+
+
+def _quantile(value: exp.Expr, fraction: exp.Expr) -> exp.Expr | None:
+    if not isinstance(fraction, exp.Literal) or fraction.is_string:
+        return None
+    quantiles = exp.Anonymous(this="APPROX_QUANTILES", expressions=[value, exp.Literal.number(1000)])
+    offset = exp.Anonymous(this="OFFSET", expressions=[exp.Literal.number(round(float(fraction.this) * 1000))])
+    return exp.Bracket(this=quantiles, expressions=[offset])
 
 
 def granularity_bucket(

@@ -114,7 +114,7 @@ class Expressions:
 
     def fill(self, sql: Sql, cube: str, scope: Scope) -> exp.Expr:
         """A snippet with its references filled in, and its bare columns bound to the cube's own table."""
-        tree = sql.tree.copy()
+        tree = self.dialect.adapted(sql.tree.copy())
         alias = scope.aliases.get(cube, cube)
         if isinstance(tree, exp.Column):
             return self._fill_column(tree, sql, alias, scope)

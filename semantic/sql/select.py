@@ -352,7 +352,8 @@ class SelectBuilder:
         dimension = self.members.dimension(time.dimension)
         if any(dimension.full_name in shift.dimensions for shift in scope.shifts):
             return self.filters.local_range(span, wrapped(self.expressions.local(dimension, scope)))
-        return self.filters.range(span, wrapped(self.expressions.member(time.dimension, scope)))
+        value = self.dialect.instant(self.expressions.member(time.dimension, scope))
+        return self.filters.range(span, wrapped(value))
 
     def _operand(self, condition: exp.Expr) -> exp.Expr:
         return exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
