@@ -14,6 +14,7 @@ from semantic.compiler import compile_query
 from semantic.datamodel.load import load_data_model
 from semantic.datamodel.types import Measure
 from semantic.query.parse import parse_query
+from semantic.query.types import Condition
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "semantic" / "model"
@@ -84,7 +85,9 @@ def test_questions_compile(question: dict[str, Any], dialect: Any) -> None:
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question["question"])
 def test_both_languages_ask_for_the_same_members(question: dict[str, Any]) -> None:
     query = parse_query(question["rest"], MODEL, now=NOW)
-    asked = [*query.measures, *query.dimensions, *(one.dimension for one in query.time_dimensions if one.granularity)]
+    grouped = [one.dimension for one in query.time_dimensions if one.granularity]
+    filtered = [one.member for one in query.filters if isinstance(one, Condition)]
+    asked = [*query.measures, *query.dimensions, *grouped, *filtered, *query.segments]
     tree = sqlglot.parse_one(question["sql"], read="postgres")
     view = tree.find(sqlglot.exp.Table)
     assert view is not None
