@@ -20,6 +20,8 @@ from headrace.terminal import OutputFormat, Terminal
 INTERNAL_ERROR = 70
 """Exit code for a defect of ours (EX_SOFTWARE)."""
 INTERRUPTED = 130
+ROOTS = ("ingestion.errors", "contracts.errors", "semantic.errors", "semantic.sqlapi.errors", "sqlmesh.utils.errors")
+"""Modules that hold the exception trees of the packages."""
 
 app = typer.Typer(
     help="Headrace: governed metrics for products that live from offers, events and funnels.",
@@ -179,8 +181,7 @@ def _report(error: Exception) -> int:
 
 def _is_expected(error: Exception) -> bool:
     """Whether a package raised it on purpose: each has one exception tree."""
-    roots = ("headrace.errors", "ingestion.errors", "contracts.errors", "semantic.errors", "sqlmesh.utils.errors")
-    return isinstance(error, HeadraceError | OSError) or any(kind.__module__ in roots for kind in type(error).__mro__)
+    return isinstance(error, HeadraceError | OSError) or any(kind.__module__ in ROOTS for kind in type(error).__mro__)
 
 
 def _share(text: str) -> float:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import duckdb
 import msgspec
 
 from headrace.config import Settings
 from headrace.errors import HeadraceError
 from headrace.semantics import open_engine
 from semantic.engine import Engine
+from semantic.errors import EngineError
+from semantic.sqlapi.planner import plan_sql
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,13 @@ def _ask_rest(engine: Engine, text: str) -> QueryResult:
         raise HeadraceError("a query that compares date ranges has several results: ask one range at a time")
     rows = engine.load(queries[0]).rows
     return QueryResult(rows.keys, rows.tuples())
+
+
+def _ask_sql(engine: Engine, text: str) -> QueryResult:
+    plan = plan_sql(engine, text)
+    with engine.reader.cursor() as cursor:
+        try:
+            cursor.execute(plan.sql, list(plan.parameters))
+        except duckdb.Error as error:
+            raise EngineError(str(error)) from error
+        return QueryResult(tuple(column[0] for column in cursor.description or ()), cursor.fetchall())

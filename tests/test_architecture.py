@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("headrace", "ingestion", "contracts", "semantic", "sqlmesh_project", "benchmarks", "tests")
 MAY_IMPORT = {
     "contracts": set(),
-    "ingestion": {"contracts", "headrace.warehouse", "headrace.errors"},
-    "semantic": {"contracts", "headrace.warehouse", "headrace.errors"},
+    "ingestion": {"contracts", "headrace.warehouse", "headrace.config", "headrace.errors"},
+    "semantic": {"contracts", "headrace.warehouse", "headrace.config", "headrace.errors"},
     "sqlmesh_project": {"contracts"},
 }
 LONGEST_MODULE = 600

@@ -53,7 +53,7 @@ def test_paths_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_exist(page: Path) -> None:
     commands = getattr(COMMANDS, "commands", {})
-    for name, rest in re.findall(r"(?:^|[`\s/])headrace ([a-z][a-z-]*)([^`\n]*)", "\n".join(code(page))):
+    for name, rest in re.findall(r"(?:^|[`\s/])(?<!from )headrace ([a-z][a-z-]*)([^`\n]*)", "\n".join(code(page))):
         assert name in commands, f"{page.name} names `headrace {name}`, which does not exist"
         options = {option for parameter in commands[name].params for option in parameter.opts}
         nested = set(getattr(commands[name], "commands", {}).values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -16,14 +17,29 @@ from headrace.lineage.graph import Graph
 from semantic.datamodel.types import DataModel
 
 
+@dataclass(frozen=True)
+class Lineage:
+    """The lineage of both revisions, each built only when a break asks for it."""
+
+    newer: Callable[[], Graph]
+    older: Callable[[], Graph]
+
+    def measures_reached(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """What the columns reach now; for those that are gone, what they reached in the older revision."""
+        newer = self.newer()
+        gone = [column for column in columns if column not in newer.nodes]
+        names = newer.measures_reached(column for column in columns if column in newer.nodes)
+        return tuple(sorted({*names, *(self.older().measures_reached(gone) if gone else ())}))
+
+
 def check_changes(
-    contracts: Sequence[type[Contract]], before: Revision, graph: Callable[[], Graph], *, root: Path, today: date
+    contracts: Sequence[type[Contract]], before: Revision, lineage: Lineage, *, root: Path, today: date
 ) -> Iterator[Finding]:
-    """A finding per change: error when it is not admitted, else a note. `graph` is asked for only at a break."""
+    """A finding per change: error when it is not admitted, else a note."""
     after = revision(contract.statement() for contract in contracts)
     changes = compare(before, after)
     places = {contract.terms().name: contract for contract in contracts}
-    reaches = _reaches(changes, before, graph)
+    reaches = _reaches(changes, before, lineage)
     refused = faults(before, after, changes, today)
     for fault in refused:
         place = _place(places, fault.change, root)
@@ -73,17 +89,12 @@ def check_descriptions(
                 yield Finding("member-stale", "warning", member.full_name, message, *place)
 
 
-def _reaches(
-    changes: Sequence[Change], before: Revision, graph: Callable[[], Graph]
-) -> Mapping[Change, tuple[str, ...]]:
-    breaking = [change for change in changes if change.is_breaking]
-    if not breaking:
-        return {}
-    lineage = graph()
+def _reaches(changes: Sequence[Change], before: Revision, lineage: Lineage) -> Mapping[Change, tuple[str, ...]]:
     reaches = {}
-    for change in breaking:
-        columns = change.columns or tuple(column.name for column in before[change.table].columns)
-        reaches[change] = lineage.measures_reached(f"{change.table}.{column}" for column in columns)
+    for change in changes:
+        if change.is_breaking:
+            columns = change.columns or tuple(column.name for column in before[change.table].columns)
+            reaches[change] = lineage.measures_reached([f"{change.table}.{column}" for column in columns])
     return reaches
 
 

@@ -11,7 +11,7 @@ from contracts.base import Contract
 from contracts.errors import ContractError
 from contracts.registry import all_contracts
 from contracts.results import check_environment, write_results
-from headrace.check.breaking import check_changes, check_descriptions, check_retired
+from headrace.check.breaking import Lineage, check_changes, check_descriptions, check_retired
 from headrace.check.findings import Finding
 from headrace.check.members import check_members
 from headrace.check.models import check_models, known_columns
@@ -21,7 +21,6 @@ from headrace.check.revisions import checkout, contracts_in, data_model_in, line
 from headrace.config import Settings
 from headrace.errors import ProjectError
 from headrace.lineage.build import graph_of
-from headrace.lineage.graph import Graph
 from headrace.project import Project, load_project
 from headrace.warehouse import open_warehouse
 from semantic.datamodel.load import load_data_model
@@ -107,12 +106,11 @@ def _check_base(subject: _Subject, base: str) -> Iterator[Finding]:
     with checkout(root, base) as folder:
         before = contracts_in(folder, base)
 
-        @cache
-        def graph() -> Graph:
-            # a branch may have removed column and measure together: what broke is seen in the older lineage only
-            return lineage_in(folder, base) | graph_of(subject.project, subject.data_model)
-
-        yield from check_changes(subject.contracts, before, graph, root=root, today=subject.today)
+        lineage = Lineage(
+            newer=cache(lambda: graph_of(subject.project, subject.data_model)),
+            older=cache(lambda: lineage_in(folder, base)),
+        )
+        yield from check_changes(subject.contracts, before, lineage, root=root, today=subject.today)
         old = data_model_in(folder)
         columns = known_columns(subject.contracts)
         yield from check_descriptions(old, subject.data_model, before, columns, folder=subject.folder)

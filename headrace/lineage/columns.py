@@ -11,6 +11,8 @@ from sqlglot.optimizer.scope import Scope, build_scope
 Source = tuple[str, str]
 """(table as `schema.table`, column)"""
 
+_CLAUSES = ("joins", "where", "group", "having", "qualify", "order")
+
 
 @dataclass(frozen=True)
 class QueryLineage:
@@ -28,8 +30,8 @@ def query_lineage(query: exp.Expr) -> QueryLineage:
     tracer = _Tracer()
     outputs = {name: tracer.output(scope, position) for position, name in enumerate(_names(scope))}
     direct = frozenset(source for sources in outputs.values() for source in sources)
-    read = frozenset(source for one in scope.traverse() for source in tracer.read(one))
-    return QueryLineage(outputs, read - direct)
+    deciding = frozenset(source for one in scope.traverse() for source in tracer.deciding(one))
+    return QueryLineage(outputs, deciding - direct)
 
 
 class _Tracer:
@@ -55,24 +57,26 @@ class _Tracer:
         if position < len(selects):
             yield from self._columns(scope, selects[position])
 
-    def read(self, scope: Scope) -> Iterator[Source]:
-        """Every column of a table that the scope itself mentions."""
-        for column in scope.columns:
-            yield from self._column(scope, column, through=False)
+    def deciding(self, scope: Scope) -> Iterator[Source]:
+        """The sources of what a scope filters, joins, groups and orders by: of all but what it selects."""
+        for clause in _CLAUSES:
+            parts = scope.expression.args.get(clause) or []
+            for part in parts if isinstance(parts, list) else [parts]:
+                yield from self._columns(scope, part)
 
     def _columns(self, scope: Scope, expression: exp.Expr) -> Iterator[Source]:
         for column in expression.find_all(exp.Column):
-            yield from self._column(scope, column, through=True)
+            yield from self._column(scope, column)
         for subquery in scope.subquery_scopes:
             if _contains(expression, subquery.expression):
                 for position in range(len(_names(subquery))):
                     yield from self.output(subquery, position)
 
-    def _column(self, scope: Scope, column: exp.Column, *, through: bool) -> Iterator[Source]:
+    def _column(self, scope: Scope, column: exp.Column) -> Iterator[Source]:
         source = scope.sources.get(column.table)
         if isinstance(source, exp.Table):
             yield (f"{source.db}.{source.name}", column.name)
-        elif isinstance(source, Scope) and through:
+        elif isinstance(source, Scope):
             names = _names(source)
             if column.name in names:
                 yield from self.output(source, names.index(column.name))
