@@ -14,12 +14,17 @@ Value = str | float | bool | None
 Rows = list[dict[str, Value]]
 
 
-def connect(path: str = ":memory:") -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection whose days are UTC, without the optimizer that test_duckdb.py shows to be wrong."""
-    connection = duckdb.connect(path)
+def connect() -> duckdb.DuckDBPyConnection:
+    """An empty database in memory."""
+    connection = duckdb.connect()
+    settle(connection)
+    return connection
+
+
+def settle(connection: duckdb.DuckDBPyConnection) -> None:
+    """Days are UTC; and without the optimizer that test_duckdb.py shows to be wrong."""
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET disabled_optimizers = 'common_subplan'")
-    return connection
 
 
 def run(connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[object], keys: Mapping[str, str]) -> Rows:
