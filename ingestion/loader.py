@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -91,6 +91,9 @@ class Loader:
         since = ledger.cursor(self.connection, self.source.name, table.contract, _location(relation))
         ways = tuple(read_relation(relation.location, relation.relation, relation.name, table.cursor, since, spool))
         content = fingerprint(spool / "relation.parquet")
+        if not is_postgres(relation.location):
+            size, modified = _stamp(Path(relation.location), relation.name)
+            content = replace(content, size_bytes=size, modified_ns=modified)
         if (table.contract, content.content_hash) in self._hashes:
             return self._known(relation, table)
         identity = self._identity(relation, table, content, self._cursor_after(table, ways[0]))
@@ -105,13 +108,10 @@ class Loader:
 
     def _is_known_by_stamp(self, item: Item, table: Table) -> bool:
         """Whether the file has neither grown nor changed since it was loaded."""
-        if isinstance(item, Relation) or item.is_remote:
+        if "://" in item.location:
             return False
-        try:
-            state = Path(item.location).stat()
-        except OSError as error:
-            raise UnreadableInput(f"{item.name} cannot be read: {error.strerror}") from error
-        return (table.contract, item.location, state.st_size, state.st_mtime_ns) in self._stamps
+        stamp = _stamp(Path(item.location), item.name)
+        return (table.contract, _location(item), *stamp) in self._stamps
 
     def _cursor_after(self, table: Table, incoming: Incoming) -> str:
         """The last value of the cursor; empty where the relation has none."""
@@ -148,6 +148,16 @@ def _location(item: Item) -> str:
     if isinstance(item, Relation):
         return f"{without_password(item.location) if is_postgres(item.location) else item.location}#{item.relation}"
     return item.location
+
+
+def _stamp(path: Path, name: str) -> tuple[int, int]:
+    """Size and time of the latest change; SQLite writes into a log beside the database before it writes into that."""
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        states = [one.stat() for one in (path, log) if one == path or log.exists()]
+    except OSError as error:
+        raise UnreadableInput(f"{name} cannot be read: {error.strerror}") from error
+    return sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)
 
 
 @contextmanager
