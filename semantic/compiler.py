@@ -14,10 +14,12 @@ from semantic.plan.defaults import with_defaults
 from semantic.plan.joins import JoinGraph
 from semantic.plan.members import Members
 from semantic.plan.policy import admit
+from semantic.plan.rollups import Candidate, candidates, rollup_query
 from semantic.plan.shape import Shape, Value, bind
 from semantic.plan.types import Plan
 from semantic.query.types import Query
 from semantic.sql.parameters import Slot, collect
+from semantic.sql.rollups import rollup_select
 from semantic.sql.select import SelectBuilder
 
 ColumnType = Literal["number", "string", "boolean", "time", "geo"]
@@ -62,6 +64,7 @@ class CachedPlan:
     slots: tuple[Slot, ...]
     columns: tuple[ResultColumn, ...]
     plan: Plan
+    rollup: str | None = None
 
 
 class Compiler:
@@ -77,12 +80,14 @@ class Compiler:
         dialect: str = "duckdb",
         tables: TableResolver | None = None,
         visible_only: bool = True,
+        pre_aggregations: Mapping[str, str] | None = None,
         cache_size: int = 4096,
     ) -> None:
         self.model = model
         self.dialect = dialect
         self.tables = tables
         self.visible_only = visible_only
+        self.built = dict(pre_aggregations or {})
         self.planner = Planner(model, Members(model), JoinGraph(model))
         self._cache: dict[Shape, CachedPlan] = {}
         self._cache_size = cache_size
@@ -121,6 +126,7 @@ class Compiler:
             parameters=collect(cached.slots, values, security_context),
             columns=cached.columns,
             dialect=self.dialect,
+            used_pre_aggregations=(cached.rollup,) if cached.rollup else (),
             security_context=security_context,
         )
 
@@ -131,10 +137,37 @@ class Compiler:
 
     def _compile(self, shape: Shape) -> CachedPlan:
         plan = self.planner.plan(shape)
-        builder = SelectBuilder(self.planner, self.dialect, shape, self.tables)
-        select = builder.build(plan)
+        builder = SelectBuilder(self.planner, self.dialect, shape, self._table, self._originals())
+        used = self._rollup(plan)
+        if used is not None and used.table is not None:
+            select = rollup_select(builder, plan, used.rollup, used.table)
+        else:
+            select = builder.build(plan)
         sql = select.sql(dialect=self.dialect, pretty=True, copy=False)
-        return CachedPlan(sql, builder.parameters.slots, self._columns(plan), plan)
+        return CachedPlan(sql, builder.parameters.slots, self._columns(plan), plan, used.name if used else None)
+
+    def _rollup(self, plan: Plan) -> Candidate | None:
+        if not self.built:
+            return None
+        return next((found for found in candidates(self.planner, plan, self.built) if found.table), None)
+
+    def _originals(self) -> dict[str, str]:
+        return {
+            cube.name: self.built[f"{cube.name}.{entry.name}"]
+            for cube in self.model.cubes.values()
+            for entry in cube.pre_aggregations
+            if entry.type == "original_sql" and f"{cube.name}.{entry.name}" in self.built
+        }
+
+    def _table(self, name: str) -> str:
+        return self.tables(name) if self.tables else name
+
+    def rollup(self, name: str) -> CompiledQuery:
+        """The SQL that builds the table of a rollup (`cube.name`), over the source tables. Raises KeyError for a name
+        that is not a rollup's."""
+        return Compiler(self.model, dialect=self.dialect, tables=self.tables, visible_only=False).compile(
+            rollup_query(self.model, name)
+        )
 
     def _columns(self, plan: Plan) -> tuple[ResultColumn, ...]:
         columns = []
@@ -159,9 +192,15 @@ def compile_query(
     security_context: Mapping[str, Any] | None = None,
     tables: TableResolver | None = None,
     visible_only: bool = False,
+    pre_aggregations: Mapping[str, str] | None = None,
 ) -> CompiledQuery:
-    """The SQL of one query, over members that are not public too. What compiles many keeps a `Compiler`."""
-    compiler = Compiler(model, dialect=dialect, tables=tables, visible_only=visible_only)
+    """The SQL of one query, over members that are not public too. What compiles many keeps a `Compiler`.
+
+    `pre_aggregations` gives the tables of the rollups that are built, by `cube.name`; others are not used.
+    """
+    compiler = Compiler(
+        model, dialect=dialect, tables=tables, visible_only=visible_only, pre_aggregations=pre_aggregations
+    )
     return compiler.compile(query, security_context=security_context)
 
 

@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from semantic.datamodel.properties import GRANULARITIES
 from semantic.datamodel.types import DataModel, Dimension, Measure
 from semantic.errors import QueryFormatError
-from semantic.query.dates import parse_time, to_utc
+from semantic.query.dates import parse_time, to_utc, truncate
 from semantic.query.types import Condition, DateRange, Filter, Group, Order, Query, SqlCondition
 
 Value = str | int | float | bool | Decimal | datetime
@@ -20,13 +21,17 @@ Value = str | int | float | bool | Decimal | datetime
 
 @dataclass(frozen=True, slots=True)
 class BoundRange:
-    """A date range by the slots of its ends (UTC). `end_open`: the end itself is outside."""
+    """A date range by the slots of its ends, in UTC and in local time. `end_open`: the end itself is outside.
+
+    `aligned` names the units of which the range has only whole ones; it is filled in where rollups could use it.
+    """
 
     start: int
     end: int
     end_open: bool
     local_start: int
     local_end: int
+    aligned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ class Binder:
         self.model = model
         self.zone = _zone(timezone)
         self.values: list[Value] = []
+        self.has_rollups = any(cube.pre_aggregations for cube in model.cubes.values())
 
     def slot(self, value: Value) -> int:
         self.values.append(value)
@@ -111,9 +117,10 @@ class Binder:
             return None
         local_end, end_open = _open_end(span.end)
         start, end = to_utc(span.start, self.zone), to_utc(local_end, self.zone)
+        aligned = _aligned(span.start, local_end) if self.has_rollups and end_open else frozenset()
         return BoundRange(
-            self.slot(start), self.slot(end), end_open, self.slot(span.start), self.slot(local_end)
-        )  # fmt: skip
+            self.slot(start), self.slot(end), end_open, self.slot(span.start), self.slot(local_end), aligned
+        )
 
     def filter(self, entry: Filter) -> BoundFilter:
         if isinstance(entry, Group):
@@ -176,6 +183,10 @@ def _open_end(end: datetime) -> tuple[datetime, bool]:
     if end.microsecond == 999_000:
         return end + timedelta(milliseconds=1), True
     return end, False
+
+
+def _aligned(start: datetime, end: datetime) -> frozenset[str]:
+    return frozenset(unit for unit in GRANULARITIES if truncate(start, unit) == start and truncate(end, unit) == end)
 
 
 def _value_kind(member: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import sqlglot
@@ -46,12 +46,21 @@ class Statement:
 class SelectBuilder:
     """Writes the SQL of plans of one shape."""
 
-    def __init__(self, planner: Planner, dialect: str, shape: Shape, tables: TableResolver | None = None) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        dialect: str,
+        shape: Shape,
+        tables: TableResolver | None = None,
+        originals: Mapping[str, str] | None = None,
+    ) -> None:
+        """`tables` says where a cube's table is to be read; `originals` gives built original_sql tables by cube."""
         self.planner = planner
         self.members = planner.members
         self.model = planner.model
         self.shape = shape
         self.tables = tables
+        self.originals = originals or {}
         self.expressions = Expressions(self.model, self.members, dialect, self._special)
         self.dialect = self.expressions.dialect
         self.parameters = Parameters(self.dialect)
@@ -251,9 +260,10 @@ class SelectBuilder:
         """A cube's table or SELECT under the cube's name."""
         cube = self.model.cubes[name]
         alias = exp.TableAlias(this=quoted(name))
-        if cube.sql is not None:
+        original = self.originals.get(name)
+        if cube.sql is not None and original is None:
             return exp.Subquery(this=self.cube_select(cube), alias=alias)
-        table = _parse_table(self._table_name(cube), cube)
+        table = _parse_table(original or self._table_name(cube), cube)
         table.set("alias", alias)
         return table
 

@@ -1,0 +1,148 @@
+"""A compiled query explained: its plan as a tree, the joins, what they multiply, rollups, SQL, and lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+
+from semantic.compiler import CompiledQuery, Compiler
+from semantic.datamodel.checks import snippets
+from semantic.datamodel.templates import PLACEHOLDER
+from semantic.plan.defaults import with_defaults
+from semantic.plan.joins import JoinTree
+from semantic.plan.policy import admit
+from semantic.plan.rollups import candidates
+from semantic.plan.shape import bind
+from semantic.plan.types import Keys, Part, Plan, Rows, Windowed
+from semantic.query.types import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node of the plan's tree: what is done, and what it is done to."""
+
+    title: str
+    details: tuple[str, ...] = ()
+    children: tuple[Step, ...] = ()
+
+    def lines(self, indent: int = 0) -> Iterator[str]:
+        """The tree as indented text."""
+        yield "  " * indent + self.title
+        for detail in self.details:
+            yield "  " * (indent + 1) + "- " + detail
+        for child in self.children:
+            yield from child.lines(indent + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that decided about the SQL of a query.
+
+    `rollups` gives each candidate the reason against it, "" for the one that is used. `lineage` gives each column of
+    the result the table columns that it is computed from, as `cube.column`.
+    """
+
+    compiled: CompiledQuery
+    plan: Step
+    join_paths: tuple[str, ...]
+    multiplied: tuple[str, ...]
+    rollups: Mapping[str, str]
+    lineage: Mapping[str, tuple[str, ...]]
+
+    def text(self) -> str:
+        """All of it, to be read on a terminal."""
+        sections = [
+            "Plan", *self.plan.lines(1),
+            "Joins", *(f"  {path}" for path in self.join_paths),
+            "Multiplied by joins", *([f"  {cube}" for cube in self.multiplied] or ["  nothing"]),
+            "Pre-aggregations", *([f"  {name}: {why or 'used'}" for name, why in self.rollups.items()] or ["  none"]),
+            "Lineage", *(f"  {key} <- {', '.join(names) or 'constants'}" for key, names in self.lineage.items()),
+            "SQL", self.compiled.sql,
+        ]  # fmt: skip
+        return "\n".join(sections)
+
+
+def explain(compiler: Compiler, query: Query, *, security_context: Mapping[str, Any] | None = None) -> Explanation:
+    """Explain a query as this compiler would compile it. Raises QueryError as compiling does."""
+    compiled = compiler.compile(query, security_context=security_context)
+    asked = with_defaults(query, compiler.model)
+    shape, _ = bind(admit(asked, compiler.model, security_context, visible_only=compiler.visible_only), compiler.model)
+    plan = compiler.planner.plan(shape)
+    trees = tuple(_trees(plan))
+    return Explanation(
+        compiled=compiled,
+        plan=_plan_step(plan),
+        join_paths=tuple(dict.fromkeys(_path(tree) for tree in trees)),
+        multiplied=tuple(sorted({cube for tree in trees for cube in tree.multiplied})),
+        rollups={found.name: found.reason for found in candidates(compiler.planner, plan, compiler.built)},
+        lineage={column.key: lineage(compiler, column.member) for column in compiled.columns},
+    )
+
+
+def _trees(plan: Plan) -> Iterator[JoinTree]:
+    for part in plan.parts:
+        base = part.base if isinstance(part, Windowed) else part
+        if isinstance(base, (Rows, Keys)):
+            yield base.tree
+        else:
+            yield from _trees(base.inputs)
+
+
+def _path(tree: JoinTree) -> str:
+    steps = (f"{join.source} -> {join.target} ({join.relationship})" for join in tree.joins)
+    return "; ".join(steps) or tree.root
+
+
+def _plan_step(plan: Plan) -> Step:
+    groups = ", ".join(group.key for group in plan.groups) or "nothing: one row"
+    how = "unite on" if plan.union else "join on" if len(plan.parts) > 1 else "group by"
+    details = [f"{how} {groups}"]
+    if plan.having:
+        details.append("keep groups by their measures")
+    if plan.shape.limit is not None:
+        details.append(f"at most {plan.shape.limit} rows")
+    return Step("result", tuple(details), tuple(_part_step(part) for part in plan.parts))
+
+
+def _part_step(part: Part) -> Step:
+    if isinstance(part, Rows):
+        return Step(
+            f"aggregate joined rows from {part.tree.root}", (f"measures: {', '.join(part.measures) or 'none'}",)
+        )
+    if isinstance(part, Keys):
+        details = (f"measures: {', '.join(part.measures)}", f"joins repeat the rows of {part.cube}")
+        return Step(f"aggregate {part.cube} once per distinct key", details)
+    if isinstance(part, Windowed):
+        window = part.window
+        span = f"to date by {window.granularity}" if window.type == "to_date" else (
+            f"trailing {window.trailing or 'nothing'}, leading {window.leading or 'nothing'}"
+        )  # fmt: skip
+        return Step(f"roll {part.measure} over a window", (span,), (_part_step(part.base),))
+    within = ", ".join(group.key for group in part.partition) or "everything"
+    return Step(f"{part.kind} {part.measure} in a stage of its own", (f"within {within}",), (_plan_step(part.inputs),))
+
+
+def lineage(compiler: Compiler, name: str, above: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The table columns that a member is computed from, as `cube.column`."""
+    member = compiler.planner.members.target(name)
+    if member.full_name in above:
+        return ()
+    found: dict[str, None] = {}
+    for sql in snippets(member):
+        for node in sql.tree.find_all(exp.Column):
+            owner = sql.references.get(node.table) if node.table else None
+            if owner is not None and owner.kind == "cube":
+                found.setdefault(f"{owner.path[-1]}.{node.name}")
+            elif not node.name.startswith(PLACEHOLDER) and not node.table:
+                found.setdefault(f"{member.cube}.{node.name}")
+        for reference in sql.references.values():
+            if reference.kind == "member":
+                inner = f"{reference.path[-2]}.{reference.path[-1]}"
+                found.update(dict.fromkeys(lineage(compiler, inner, above | {member.full_name})))
+    if not found and getattr(member, "type", "") == "count":
+        for key in compiler.model.cubes[member.cube].primary_key:
+            found.update(dict.fromkeys(lineage(compiler, key.full_name, above | {member.full_name})))
+    return tuple(found)

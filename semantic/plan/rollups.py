@@ -1,0 +1,145 @@
+"""Which pre-aggregation answers a query, and in words why another does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from semantic.datamodel.checks import snippets
+from semantic.datamodel.properties import GRANULARITIES
+from semantic.datamodel.types import DataModel, PreAggregation, RollupTime
+from semantic.plan.build import Planner, filter_members
+from semantic.plan.types import Plan, Rows
+from semantic.query.types import Query, TimeDimension
+
+ADDITIVE = ("sum", "count", "min", "max")
+# The units that buckets of a unit can be summed up to.
+_ROLLS_UP_TO: Mapping[str, tuple[str, ...]] = {
+    "second": GRANULARITIES,
+    "minute": GRANULARITIES[1:],
+    "hour": GRANULARITIES[2:],
+    "day": GRANULARITIES[3:],
+    "week": ("week",),
+    "month": ("month", "quarter", "year"),
+    "quarter": ("quarter", "year"),
+    "year": ("year",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pre-aggregation considered for a query: its full name, its table when it answers, else the reason."""
+
+    name: str
+    table: str | None
+    reason: str
+    rollup: PreAggregation
+
+
+def candidates(planner: Planner, plan: Plan, built: Mapping[str, str]) -> Iterator[Candidate]:
+    """Every rollup of the cubes in a plan, in the order of writing, with the reason against it ("" for none)."""
+    cubes = {cube for part in plan.parts if isinstance(part, Rows) for cube in part.tree.cubes}
+    cubes |= {group.target.partition(".")[0] for group in plan.groups}
+    cubes |= {value.target.partition(".")[0] for value in plan.values}
+    for cube in planner.model.cubes.values():
+        for rollup in cube.pre_aggregations if cube.name in cubes else ():
+            if rollup.type == "original_sql":
+                continue
+            name = f"{rollup.cube}.{rollup.name}"
+            reason = mismatch(planner, plan, rollup) or ("" if name in built else "it has not been built")
+            yield Candidate(name, None if reason else built[name], reason, rollup)
+
+
+def mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
+    """Why a rollup cannot answer a plan's query; "" when it can."""
+    if rollup.type != "rollup":
+        return f"pre-aggregations of type {rollup.type} are not used to answer queries"
+    if rollup.segments:
+        return "rollups with segments are not used to answer queries"
+    if plan.shape.ungrouped:
+        return "the query asks for ungrouped rows"
+    if plan.shape.segments:
+        return f"the query's segments ({', '.join(plan.shape.segments)}) are not columns of the rollup"
+    return (
+        _context_mismatch(planner, rollup)
+        or _dimension_mismatch(planner, plan, rollup)
+        or _time_mismatch(planner, plan, rollup)
+        or _measure_mismatch(planner, plan, rollup)
+    )
+
+
+def _context_mismatch(planner: Planner, rollup: PreAggregation) -> str:
+    """One table for all callers must not be built of what each caller sees differently."""
+    times = tuple(time.dimension for time in rollup.time_dimensions)
+    tree = planner.tree(planner.hints_of([*rollup.measures, *rollup.dimensions, *times]))
+    for name in tree.cubes:
+        cube = planner.model.cubes[name]
+        members = (*cube.dimensions.values(), *cube.measures.values(), *cube.segments.values())
+        texts = [sql for member in members for sql in snippets(member)]
+        texts += [join.sql for join in cube.joins] + ([cube.sql] if cube.sql else [])
+        if any(found.kind == "security_context" for sql in texts for found in sql.references.values()):
+            return f"the SQL of {name} depends on the security context"
+    return ""
+
+
+def _dimension_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
+    needed = [group.target for group in plan.groups if group.granularity is None]
+    rows, _ = planner.split_filters(plan.shape.filters)
+    needed += [planner.members.target(name).full_name for entry in rows for name in filter_members(entry)]
+    missing = [name for name in dict.fromkeys(needed) if name not in rollup.dimensions]
+    return f"it lacks the dimensions {', '.join(missing)}" if missing else ""
+
+
+def _time_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
+    times = {time.dimension: time.granularity for time in rollup.time_dimensions}
+    for time in plan.shape.times:
+        target = planner.members.dimension(time.dimension).full_name
+        unit = times.get(target)
+        if unit is None:
+            return f"it lacks the time dimension {target}"
+        if plan.shape.timezone != "UTC":
+            return f"it is bucketed in UTC, and the query asks for {plan.shape.timezone}"
+        if unit not in _ROLLS_UP_TO:
+            return f"its granularity {unit} is a custom one, which is not rolled up further"
+        if time.granularity is not None and time.granularity not in _ROLLS_UP_TO[unit]:
+            return f"its buckets of a {unit} do not add up to {time.granularity}"
+        loose = rollup.allow_non_strict_date_range_match
+        if time.range is not None and unit not in time.range.aligned and not loose:
+            return f"the date range does not begin and end with a whole {unit}"
+    return ""
+
+
+def _measure_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
+    names = [value.name for value in plan.values]
+    names += [name for entry in plan.having for name in filter_members(entry)]
+    leaves = dict.fromkeys(leaf for name in names for leaf in planner.members.leaves(name))
+    missing = [leaf for leaf in leaves if leaf not in rollup.measures]
+    if missing:
+        return f"it lacks the measures {', '.join(missing)}"
+    exact = _is_exact(plan, rollup)
+    if exact:
+        return ""
+    multiplied = planner.tree(planner.hints_of([*rollup.measures, *rollup.dimensions])).multiplied
+    for leaf in leaves:
+        measure = planner.members.measure(leaf)
+        if measure.type not in ADDITIVE or measure.rolling_window is not None:
+            return f"{leaf} (type {measure.type}) does not add up from finer groups"
+        if measure.cube in multiplied and measure.type in ("sum", "count"):
+            return f"{leaf} is repeated by the rollup's joins, and does not add up from finer groups"
+    return ""
+
+
+def _is_exact(plan: Plan, rollup: PreAggregation) -> bool:
+    """Whether the query groups exactly as the rollup does, so that its rows are the answer as they are."""
+    plain = {group.target for group in plan.groups if group.granularity is None}
+    times = {RollupTime(group.target, group.granularity) for group in plan.groups if group.granularity is not None}
+    return plain == set(rollup.dimensions) and times == set(rollup.time_dimensions)
+
+
+def rollup_query(model: DataModel, name: str) -> Query:
+    """The query whose result is a rollup's table: columns are called as in any result. Raises KeyError."""
+    cube, _, short = name.partition(".")
+    rollup = next(entry for entry in model.cubes[cube].pre_aggregations if entry.name == short)
+    times = tuple(TimeDimension(time.dimension, time.granularity) for time in rollup.time_dimensions)
+    leaves = tuple(rollup.measures)
+    return replace(Query(), measures=leaves, dimensions=rollup.dimensions, time_dimensions=times, order=())
