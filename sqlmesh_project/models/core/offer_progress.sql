@@ -1,0 +1,83 @@
+MODEL (
+  name core.offer_progress,
+  kind FULL,
+  grain progress_id,
+  references (user_offer_key, user_key),
+  description 'One row per fact about the way of a user through an offer, with the money that it moved.',
+  tags (
+    rewards
+  ),
+  columns (
+    progress_id STRING,
+    user_offer_key STRING,
+    user_key STRING,
+    offer_id STRING,
+    task_id STRING,
+    device_id STRING,
+    occurred_at TIMESTAMP,
+    recorded_at TIMESTAMP,
+    charged_back_at TIMESTAMP,
+    kind STRING,
+    ip_address STRING,
+    coin_count INT64,
+    payout_usd NUMERIC(38, 9),
+    revenue_usd NUMERIC(38, 9),
+    chargeback_usd NUMERIC(38, 9),
+    is_charged_back BOOL
+  ),
+  audits (
+    not_null(columns := (progress_id, user_offer_key, user_key, occurred_at)),
+    unique_values(columns := (
+      progress_id
+    )),
+    reconciles(ours := revenue_usd, source := staging.stg_rewards__progress, theirs := revenue_usd),
+    reconciles(ours := coin_count, source := staging.stg_rewards__progress, theirs := coins)
+  )
+);
+
+WITH progress AS (
+  SELECT
+    *
+  FROM staging.stg_rewards__progress
+), chargebacks AS (
+  SELECT
+    *
+  FROM staging.stg_rewards__chargebacks
+), user_offers AS (
+  SELECT
+    *
+  FROM core.user_offers
+), refused AS (
+  SELECT
+    progress_id,
+    SUM(amount_usd) AS chargeback_usd,
+    MIN(charged_back_at) AS charged_back_at
+  FROM chargebacks
+  GROUP BY
+    progress_id
+)
+SELECT
+  progress.progress_id, /* Id of the fact. */
+  COALESCE(
+    user_offers.user_offer_key,
+    CONCAT('unassigned:', progress.user_id, ':', progress.offer_id)
+  ) AS user_offer_key, /* Row of core.user_offers. */
+  CONCAT('rewards:', progress.user_id) AS user_key, /* User of the fact. */
+  progress.offer_id, /* Id of the offer. */
+  progress.task_id, /* Id of the task; NULL for facts about the offer. */
+  progress.device_id, /* Fingerprint of the device. */
+  progress.occurred_at, /* When it happened (UTC). */
+  progress.recorded_at, /* When the source learned of it (UTC). */
+  refused.charged_back_at, /* When the advertiser refused to pay (UTC). */
+  progress.kind, /* started, task_completed, offer_completed, expired. */
+  progress.ip_address, /* Address of the device. */
+  progress.coins AS coin_count, /* Coins that were credited; 1,000 are 1 USD. */
+  progress.coins / 1000 AS payout_usd, /* What the credited coins cost. */
+  progress.revenue_usd, /* What the advertiser owes. */
+  COALESCE(refused.chargeback_usd, 0) AS chargeback_usd, /* Revenue that the advertiser took back. */
+  NOT refused.progress_id IS NULL AS is_charged_back /* Whether the advertiser refused to pay. */
+FROM progress
+LEFT JOIN user_offers
+  ON progress.user_offer_id = user_offers.user_offer_key
+LEFT JOIN refused
+  ON progress.progress_id = refused.progress_id
