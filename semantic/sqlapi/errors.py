@@ -1,4 +1,4 @@
-"""The errors of the SQL API: each one becomes an ErrorResponse with its SQLSTATE.
+"""The errors of the SQL API, a branch of the package's tree: each one becomes an ErrorResponse with its SQLSTATE.
 
 SqlApiError                  anything that the client is told about (XX000)
 ├── ProtocolViolation        a message that cannot be (08P01); the connection ends
@@ -23,8 +23,10 @@ SqlApiError                  anything that the client is told about (XX000)
 
 from __future__ import annotations
 
+from semantic.errors import SemanticError
 
-class SqlApiError(Exception):
+
+class SqlApiError(SemanticError):
     """What the client sees: message, SQLSTATE, and where known the 1-based position, a detail and a hint."""
 
     sqlstate = "XX000"

@@ -33,6 +33,8 @@ def translated() -> Iterator[None]:
     """Every known error leaves as a SqlApiError."""
     try:
         yield
+    except SqlApiError:
+        raise
     except (duckdb.Error, WarehouseError, SemanticError) as error:
         raise translate(error) from error
     except (RecursionError, OverflowError) as error:

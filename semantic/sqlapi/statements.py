@@ -139,6 +139,7 @@ _WRITES = re.compile(
     "INSERT|UPDATE|DELETE|MERGE|TRUNCATE|CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|VACUUM|ANALYZE|REINDEX|CLUSTER|REFRESH"
     "|LOCK"
 )
+_REGTYPE_ARRAY = re.compile(r"::regtype\[\]", re.IGNORECASE)
 _QUERY_STARTS = frozenset(("SELECT", "WITH", "VALUES", "TABLE", "("))
 _DIALECT = Postgres()
 
@@ -230,7 +231,8 @@ def _select(text: _Text) -> Select:
     if text.words[0] == "TABLE":
         sql = "SELECT * FROM " + text.after(1)
     try:
-        trees = sqlglot.parse(sql, read=_DIALECT)
+        # Casts to regtype[] have no grammar in sqlglot: the names that they give are text.
+        trees = sqlglot.parse(_REGTYPE_ARRAY.sub("::text[]", sql), read=_DIALECT)
     except ParseError as error:
         raise _syntax_error(error, text) from error
     except RecursionError as error:
