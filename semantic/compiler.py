@@ -89,13 +89,14 @@ class Compiler:
         self.visible_only = visible_only
         self.built = dict(pre_aggregations or {})
         self.planner = Planner(model, Members(model), JoinGraph(model))
+        self._has_defaults = any(cube.default_filters for cube in model.cubes.values())
         self._cache: dict[Shape, CachedPlan] = {}
         self._cache_size = cache_size
 
     def compile(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> CompiledQuery:
         """The SQL of a query. Raises QueryError and its kin when there is none that would be right."""
-        asked = with_defaults(query, self.model)
-        admitted = admit(asked, self.model, security_context, visible_only=self.visible_only)
+        asked = with_defaults(query, self.model) if self._has_defaults else query
+        admitted = admit(asked, self.planner.members, security_context, visible_only=self.visible_only)
         shape, values = bind(admitted, self.model)
         cached = self._cache.get(shape)
         if cached is None:
@@ -113,7 +114,7 @@ class Compiler:
 
     def admit(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> Query:
         """The query as this caller may ask it, with the row filters of access policies; what REST echoes."""
-        return admit(query, self.model, security_context, visible_only=self.visible_only)
+        return admit(query, self.planner.members, security_context, visible_only=self.visible_only)
 
     def _quoted(self, name: str) -> str:
         return exp.Identifier(this=name, quoted=True).sql(self.dialect)

@@ -13,7 +13,6 @@ from semantic.datamodel.checks import snippets
 from semantic.datamodel.templates import PLACEHOLDER
 from semantic.plan.defaults import with_defaults
 from semantic.plan.joins import JoinTree
-from semantic.plan.policy import admit
 from semantic.plan.rollups import candidates
 from semantic.plan.shape import bind
 from semantic.plan.types import Keys, Part, Plan, Rows, Windowed
@@ -69,7 +68,7 @@ def explain(compiler: Compiler, query: Query, *, security_context: Mapping[str, 
     """Explain a query as this compiler would compile it. Raises QueryError as compiling does."""
     compiled = compiler.compile(query, security_context=security_context)
     asked = with_defaults(query, compiler.model)
-    shape, _ = bind(admit(asked, compiler.model, security_context, visible_only=compiler.visible_only), compiler.model)
+    shape, _ = bind(compiler.admit(asked, security_context=security_context), compiler.model)
     plan = compiler.planner.plan(shape)
     trees = tuple(_trees(plan))
     return Explanation(

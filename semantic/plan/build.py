@@ -31,7 +31,7 @@ class Planner:
         """The plan of a shape. Raises PlanError when there is no SQL that would be right."""
         groups = self.groups(shape)
         values = tuple(Value(alias_of(name), name, self.members.target(name).full_name) for name in shape.measures)
-        where_filters, having = self.split_filters(shape.filters)
+        where_filters, having = self.split_filters(shape.conditions)
         where = Where(tuple(time for time in shape.times if time.range), shape.segments, where_filters)
         wanted = [*shape.measures, *(name for entry in having for name in filter_members(entry))]
         try:
@@ -77,7 +77,7 @@ class Planner:
     def hints(self, shape: Shape) -> tuple[Hint, ...]:
         """The join hints of all members, in the order that decides the root: measures come first."""
         names: list[str] = [*shape.measures, *shape.dimensions, *shape.segments]
-        dimensions, measures = self.split_filters(shape.filters)
+        dimensions, measures = self.split_filters(shape.conditions)
         names += [name for entry in (*dimensions, *measures) for name in filter_members(entry)]
         names += [time.dimension for time in shape.times]
         return self.hints_of(names, shape.join_hints)

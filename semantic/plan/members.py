@@ -35,6 +35,7 @@ class Members:
         self._dependencies: dict[str, Dependencies] = {}
         self._leaves: dict[str, tuple[str, ...]] = {}
         self._made: dict[str, Measure] = {}
+        self.has_policies = any(cube.access_policy for cube in model.cubes.values())
 
     def sub_query_measure(self, name: str) -> str:
         """The measure that a sub_query dimension is, inside its sub-select; named after the dimension."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from semantic.datamodel.types import AccessPolicy, Cube, DataModel, PolicyFilter
 from semantic.errors import HiddenMemberError, PlanError
+from semantic.plan.members import Members
 from semantic.query.parse import echo_filter
 from semantic.query.types import Condition, Filter, Group, Query, SqlCondition
 from semantic.sql.parameters import context_value
@@ -20,20 +21,24 @@ _DOCS = "https://cube.dev/docs/schema/reference/joins#setting-a-primary-key"
 
 
 def admit(
-    query: Query, model: DataModel, security_context: SecurityContext | None = None, *, visible_only: bool = True
+    query: Query, members: Members, security_context: SecurityContext | None = None, *, visible_only: bool = True
 ) -> Query:
     """The query as this caller may ask it: row filters added, masked members named.
 
     Raises HiddenMemberError for a member that the caller may not see; with `visible_only` also for members and cubes
     that are not public. A filter may be over a member that is not public, but never over one that a policy denies.
     """
+    model = members.model
     if visible_only:
         for name in selected(query):
             _check_public(name, model)
-    guarded = [model.cubes[name] for name in _cubes(query, model) if model.cubes[name].access_policy]
-    if not guarded:
+    if not members.has_policies:
         return query
     context = security_context or {}
+    guarded = [model.cubes[name] for name in _cubes(query, members) if model.cubes[name].access_policy]
+    _check_sub_queries(query, members, context)
+    if not guarded:
+        return query
     masked: set[str] = set()
     filters: list[Filter] = []
     for cube in guarded:
@@ -43,9 +48,7 @@ def admit(
         filters += _row_filters(cube, granted, asked, context)
     filters = list(dict.fromkeys(filters))
     payload = {**query.payload, "filters": [echo_filter(entry) for entry in (*query.filters, *filters)]}
-    return replace(
-        query, filters=(*query.filters, *filters), masked=frozenset(masked), payload=payload if query.payload else {}
-    )
+    return replace(query, guards=tuple(filters), masked=frozenset(masked), payload=payload if query.payload else {})
 
 
 def selected(query: Query) -> tuple[str, ...]:
@@ -80,15 +83,34 @@ def _check_public(name: str, model: DataModel) -> None:
         raise _hidden(name)
 
 
-def _cubes(query: Query, model: DataModel) -> tuple[str, ...]:
-    """The views and cubes that a query touches: rows of a cube stay guarded when a view leads there."""
+def _cubes(query: Query, members: Members) -> tuple[str, ...]:
+    """The views and cubes that a query touches: rows of a cube stay guarded, whatever leads there."""
     found: dict[str, None] = {}
     for name in (*selected(query), *_filtered(query)):
-        member = model.member(name)
         found.setdefault(name.split(".")[0])
-        if member is not None and member.alias_of is not None:
-            found.update(dict.fromkeys(member.alias_of.cubes))
-    return tuple(cube for cube in found if cube in model.cubes)
+        for hint in members.dependencies(name).hints:
+            found.update(dict.fromkeys(hint))
+    return tuple(cube for cube in found if cube in members.model.cubes)
+
+
+def _check_sub_queries(query: Query, members: Members, context: SecurityContext) -> None:
+    """Refuse a sub_query dimension over rows that this caller may see only in part: its sub-select has no filters."""
+    for name in (*selected(query), *_filtered(query)):
+        for sub in members.dependencies(name).sub_queries:
+            measure = members.sub_query_measure(sub)
+            own = members.dimension(sub).cube
+            for hint in members.dependencies(measure).hints:
+                for cube in hint:
+                    if cube != own and _is_limited(members.model.cubes[cube], context):
+                        message = f"'{name}' sums up rows of '{cube}' that an access policy hides from you in part"
+                        raise HiddenMemberError(message, place=name, advice="ask the measure itself instead")
+
+
+def _is_limited(cube: Cube, context: SecurityContext) -> bool:
+    if not cube.access_policy:
+        return False
+    granted = [policy for policy in cube.access_policy if applies(policy, context)]
+    return not granted or all(policy.row_filters and not policy.allow_all_rows for policy in granted)
 
 
 # Policies

@@ -84,7 +84,7 @@ def _context_mismatch(planner: Planner, rollup: PreAggregation) -> str:
 
 def _dimension_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
     needed = [group.target for group in plan.groups if group.granularity is None]
-    rows, _ = planner.split_filters(plan.shape.filters)
+    rows, _ = planner.split_filters(plan.shape.conditions)
     needed += [planner.members.target(name).full_name for entry in rows for name in filter_members(entry)]
     missing = [name for name in dict.fromkeys(needed) if name not in rollup.dimensions]
     return f"it lacks the dimensions {', '.join(missing)}" if missing else ""

@@ -80,7 +80,13 @@ class Shape:
     timezone: str
     ungrouped: bool
     join_hints: tuple[tuple[str, ...], ...]
+    guards: tuple[BoundFilter, ...] = ()
     masked: frozenset[str] = frozenset()
+
+    @property
+    def conditions(self) -> tuple[BoundFilter, ...]:
+        """The query's filters and the guards of access policies."""
+        return (*self.filters, *self.guards)
 
 
 def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
@@ -90,10 +96,22 @@ def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
         BoundTime(time.dimension, time.granularity, binder.range(time.date_range)) for time in query.time_dimensions
     )
     filters = tuple(binder.filter(entry) for entry in query.filters)
+    guards = tuple(binder.filter(entry) for entry in query.guards)
     shape = Shape(
-        query.measures, query.dimensions, times, query.segments, filters, query.order, query.limit, query.offset,
-        query.timezone, query.ungrouped, query.join_hints, query.masked,
-    )  # fmt: skip
+        measures=query.measures,
+        dimensions=query.dimensions,
+        times=times,
+        segments=query.segments,
+        filters=filters,
+        order=query.order,
+        limit=query.limit,
+        offset=query.offset,
+        timezone=query.timezone,
+        ungrouped=query.ungrouped,
+        join_hints=query.join_hints,
+        guards=guards,
+        masked=query.masked,
+    )
     return shape, tuple(binder.values)
 
 

@@ -77,6 +77,7 @@ class Query:
     """One query for one result. Lists keep the caller's order.
 
     `order` is None when the caller gave none (the default order then applies) and () when he asked for no order.
+    `guards` are the row filters of access policies, which nothing in a data model can lift.
     `masked` names the members that an access policy shows only masked.
     `limit` is None for no limit. `ungrouped` asks for rows, not groups.
     `payload` is the normalised query to echo (Cube's `query`), without what only a transport knows.
@@ -94,6 +95,7 @@ class Query:
     ungrouped: bool = False
     total: bool = False
     join_hints: tuple[tuple[str, ...], ...] = ()
+    guards: tuple[Filter, ...] = ()
     masked: frozenset[str] = frozenset()
     response_format: Literal["default", "compact", "columnar"] = "default"
     payload: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)

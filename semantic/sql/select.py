@@ -307,7 +307,7 @@ class SelectBuilder:
         measure = self.members.sub_query_measure(dimension.full_name)
         inner_shape = replace(
             self.shape, measures=(measure,), dimensions=tuple(key.full_name for key in keys), times=(), segments=(),
-            filters=(), order=(), limit=None, offset=0, ungrouped=False, join_hints=(),
+            filters=(), guards=(), order=(), limit=None, offset=0, ungrouped=False, join_hints=(),
         )  # fmt: skip
         if dimension.propagate_filters_to_sub_query:
             inner_shape = replace(inner_shape, filters=self._propagated(dimension), segments=self.shape.segments)
@@ -437,7 +437,7 @@ class SelectBuilder:
         for time in self.shape.times:
             if time.range is not None and self.members.target(time.dimension).full_name == wanted:
                 found.append(self.filters.range(time.range, wrapped(self._argument(reference))))
-        rows, _ = self.planner.split_filters(self.shape.filters)
+        rows, _ = self.planner.split_filters(self.shape.conditions)
         for entry in rows:
             names = {self.members.target(name).full_name for name in filter_members(entry)}
             if names == {wanted}:
