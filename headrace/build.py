@@ -18,6 +18,7 @@ from ingestion.batch import BatchResult, IngestReport
 from ingestion.declaration import known_sources, load_source
 from ingestion.ledger import create_ledger
 from ingestion.load import ingest
+from ingestion.replay import replay
 from ingestion.tables import ensure_table
 
 Place = tuple[str, str]
@@ -58,7 +59,7 @@ def ingest_source(settings: Settings, source: str, path: Path | str, terminal: T
             progress.update(task, advance=1, description=f"ingesting {source}: {result.file}")
 
         report = ingest(settings, source, path, on_batch=on_batch)
-    _show_report(report, terminal)
+    show_report(report, terminal)
     return report
 
 
@@ -72,7 +73,18 @@ def _ingest_all(settings: Settings, terminal: Terminal) -> bool:
     return done
 
 
-def _show_report(report: IngestReport, terminal: Terminal) -> None:
+def replay_lake(settings: Settings, source: str | None, terminal: Terminal) -> None:
+    """Rebuild the raw tables of a source, or of all, from the lake. Raises LakeError, WarehouseBusy."""
+    with terminal.progress() as progress:
+        task = progress.add_task("replaying the lake", total=None)
+        reports = replay(settings, source=source, on_batch=lambda _: progress.update(task, advance=1))
+    for report in reports:
+        show_report(report, terminal)
+    ensure_raw_tables(settings)
+
+
+def show_report(report: IngestReport, terminal: Terminal) -> None:
+    """Tell what became of each file, and of what to be warned."""
     new = [result for result in report.results if result.status == "loaded"]
     known = sum(result.status == "known" for result in report.results)
     if new:

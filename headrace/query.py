@@ -13,6 +13,8 @@ from headrace.errors import HeadraceError
 from headrace.semantics import open_engine
 from semantic.engine import Engine
 from semantic.errors import EngineError
+from semantic.explain import explain
+from semantic.query.types import Query
 from semantic.sqlapi.planner import plan_sql
 
 
@@ -30,7 +32,19 @@ def run_query(settings: Settings, text: str, *, environment: str, warn: Callable
     return _ask_rest(engine, text) if text.lstrip().startswith("{") else _ask_sql(engine, text)
 
 
+def explain_query(settings: Settings, text: str, *, environment: str, warn: Callable[[str], None]) -> str:
+    """How a query, or each semantic query within a SELECT, is answered. Raises SemanticError, HeadraceError."""
+    engine = open_engine(settings, environment, on_broken=warn)
+    queries = (_parse(engine, text),) if text.lstrip().startswith("{") else plan_sql(engine, text).queries
+    return "\n\n".join(explain(engine.compiler(), query).text() for query in queries)
+
+
 def _ask_rest(engine: Engine, text: str) -> QueryResult:
+    rows = engine.load(_parse(engine, text)).rows
+    return QueryResult(rows.keys, rows.tuples())
+
+
+def _parse(engine: Engine, text: str) -> Query:
     try:
         payload = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
@@ -38,8 +52,7 @@ def _ask_rest(engine: Engine, text: str) -> QueryResult:
     queries = engine.parse(payload).queries
     if len(queries) != 1:
         raise HeadraceError("a query that compares date ranges has several results: ask one range at a time")
-    rows = engine.load(queries[0]).rows
-    return QueryResult(rows.keys, rows.tuples())
+    return queries[0]
 
 
 def _ask_sql(engine: Engine, text: str) -> QueryResult:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import duckdb
 
 from headrace.config import Settings
 from headrace.errors import WarehouseError
 from headrace.warehouse import WarehouseReader, resolve_tables
+from semantic.compiler import Compiler
 from semantic.datamodel.load import load_data_model
+from semantic.datamodel.types import Cube, DataModel, Dimension, Measure, Segment
 from semantic.engine import Engine
+from semantic.errors import SemanticError
+from semantic.query.types import Query
 
 
 def open_engine(settings: Settings, environment: str, *, on_broken: Callable[[str], None]) -> Engine:
@@ -25,3 +31,44 @@ def open_engine(settings: Settings, environment: str, *, on_broken: Callable[[st
     with reader.cursor() as cursor:
         resolve_tables(cursor, environment)
     return Engine(model, reader, environment=environment)
+
+
+def validate_data_model(settings: Settings) -> tuple[str, ...]:
+    """Everything that is wrong with the data model; with a warehouse, also members that its tables cannot compute."""
+    model = load_data_model(settings.data_model, strict=False)
+    problems = [str(problem) for problem in model.problems]
+    if settings.warehouse.is_file():
+        reader = WarehouseReader(settings.warehouse, idle_seconds=settings.serve.idle_seconds)
+        problems += _impossible_members(model, reader)
+        reader.close()
+    return tuple(problems)
+
+
+def _impossible_members(model: DataModel, reader: WarehouseReader) -> Iterator[str]:
+    """Members of cubes that the warehouse refuses, with its reason; views only repeat them."""
+    compiler = Compiler(model, visible_only=False)
+    with reader.cursor() as cursor:
+        for cube in model.cubes.values():
+            for member in () if cube.is_view else _members(cube):
+                try:
+                    compiled = compiler.compile(_question(member))
+                    cursor.execute(f"SELECT * FROM ({compiled.sql}) LIMIT 0", list(compiled.parameters))
+                except (SemanticError, duckdb.Error) as error:
+                    reason = str(error).splitlines()[0]
+                    yield f"{member.place.file}:{member.place.line}: {member.full_name}: {reason} [warehouse]"
+
+
+def _members(cube: Cube) -> Iterator[Measure | Dimension | Segment]:
+    yield from cube.dimensions.values()
+    yield from cube.measures.values()
+    yield from cube.segments.values()
+
+
+def _question(member: Measure | Dimension | Segment) -> Query:
+    """The smallest query that needs the member."""
+    names = (member.full_name,)
+    if isinstance(member, Measure):
+        return Query(measures=names)
+    if isinstance(member, Dimension):
+        return Query(dimensions=names)
+    return Query(segments=names, measures=())

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable
 
 import uvloop
-from semantic.sqlapi.planner import SqlPlanner
 
 from headrace.config import ServeSettings, Settings
 from headrace.errors import HeadraceError
@@ -16,6 +15,7 @@ from headrace.terminal import Terminal
 from semantic.engine import Engine
 from semantic.rest.app import create_app
 from semantic.rest.server import RestServer, start_rest_server
+from semantic.sqlapi.planner import SqlPlanner
 from semantic.sqlapi.server import SqlServer, SqlSettings, is_loopback
 
 Ready = Callable[[str, str], None]

@@ -1,0 +1,1 @@
+"""The commands of the command line, by purpose; headrace.cli puts them together."""

@@ -1,0 +1,72 @@
+"""Commands that ask and serve the metrics: query, explain, serve, demo."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from headrace.commands.options import PRODUCTION, Debug, Environment, Quiet
+from headrace.config import load_settings
+from headrace.terminal import OutputFormat, Terminal
+
+Text = Annotated[str, typer.Argument(help="A Cube REST query as JSON, or semantic SQL; - reads standard input.")]
+
+
+def query(
+    text: Text,
+    form: Annotated[OutputFormat, typer.Option("--format", "-f", help="How it is printed.")] = OutputFormat.TABLE,
+    environment: Environment = PRODUCTION,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Ask the metrics: `headrace query 'SELECT company, MEASURE(consent_rate) FROM consent GROUP BY 1'`."""
+    from headrace.query import run_query
+
+    terminal = Terminal(quiet=quiet)
+    result = run_query(load_settings(), _read(text), environment=environment, warn=terminal.warn)
+    terminal.result(result.columns, result.rows, form)
+
+
+def explain(text: Text, environment: Environment = PRODUCTION, quiet: Quiet = False, debug: Debug = False) -> None:
+    """Show how a query is answered: plan, joins, what they multiply, rollups, lineage, SQL."""
+    from headrace.query import explain_query
+
+    terminal = Terminal(quiet=quiet)
+    sys.stdout.write(explain_query(load_settings(), _read(text), environment=environment, warn=terminal.warn) + "\n")
+
+
+def serve(
+    environment: Environment = PRODUCTION,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (default: config.yaml).")] = None,
+    rest_port: Annotated[
+        int | None, typer.Option(help="Port of the REST API; 0: a free one.", min=0, max=65535)
+    ] = None,
+    sql_port: Annotated[int | None, typer.Option(help="Port of the SQL API; 0: a free one.", min=0, max=65535)] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Serve the metrics: Cube's REST API and its Postgres SQL API, until interrupted."""
+    from headrace.serve import serve as run_server
+
+    settings = load_settings()
+    given = {"host": host, "rest_port": rest_port, "sql_port": sql_port}
+    chosen = msgspec.structs.replace(
+        settings.serve, **{key: value for key, value in given.items() if value is not None}
+    )
+    run_server(dataclasses.replace(settings, serve=chosen), Terminal(quiet=quiet), environment)
+
+
+def demo(quiet: Quiet = False, debug: Debug = False) -> None:
+    """Sample data, build, server, and the business questions asked over REST and SQL."""
+    from headrace.demo import run_demo
+
+    if not run_demo(load_settings(), Terminal(quiet=quiet)):
+        raise typer.Exit(1)
+
+
+def _read(text: str) -> str:
+    return sys.stdin.read() if text == "-" else text

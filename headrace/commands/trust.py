@@ -1,0 +1,79 @@
+"""Commands that say whether to trust the numbers: check, validate, lineage."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from headrace.commands.options import PRODUCTION, Debug, Environment, Quiet
+from headrace.config import load_settings
+from headrace.terminal import Terminal
+
+
+class CheckFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+class LineageFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MERMAID = "mermaid"
+
+
+def check(
+    base: Annotated[
+        str | None, typer.Option(help="Git revision to compare with: which changes break whom.", metavar="REVISION")
+    ] = None,
+    data: Annotated[bool, typer.Option("--data", help="Check the data of an environment too.")] = False,
+    form: Annotated[CheckFormat, typer.Option("--format", "-f", help="How it is printed.")] = CheckFormat.TEXT,
+    environment: Environment = PRODUCTION,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Check contracts against models, cubes against contracts, and both against an older revision.
+
+    Exit codes: 0 nothing is wrong, 1 something is wrong, 3 only changes against the base revision are.
+    """
+    from headrace.check import run_check
+
+    report = run_check(load_settings(), base=base, data=data, fmt=form.value, environment=environment)
+    sys.stdout.write(report.text.rstrip("\n") + "\n")
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def validate(quiet: Quiet = False, debug: Debug = False) -> None:
+    """Check the data model alone: every problem with its file, line, property and rule.
+
+    When there is a warehouse, also that it has the tables and columns.
+    """
+    from headrace.semantics import validate_data_model
+
+    terminal = Terminal(quiet=quiet)
+    problems = validate_data_model(load_settings())
+    for problem in problems:
+        terminal.fail(problem)
+    if problems:
+        raise typer.Exit(1)
+    terminal.say("the data model is valid")
+
+
+def lineage(
+    name: Annotated[str, typer.Argument(help="A measure or dimension (consent.consent_rate), or a column of a table.")],
+    form: Annotated[LineageFormat, typer.Option("--format", "-f", help="How it is printed.")] = LineageFormat.TEXT,
+    indirect: Annotated[
+        bool, typer.Option("--indirect", help="Also columns that only decide which rows there are.")
+    ] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Trace a measure back to raw columns, or a raw column forward to measures."""
+    from headrace.lineage import lineage as trace
+
+    sys.stdout.write(trace(load_settings(), name, form=form.value, indirect=indirect).rstrip("\n") + "\n")
