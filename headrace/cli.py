@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
@@ -28,11 +28,22 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration, 70 a defect of Headrace, "
     "75 the warehouse is busy. HEADRACE_DEBUG=1 shows tracebacks.",
 )
-for command in (data.sample, data.ingest, data.build, data.status):
+COMMANDS: tuple[Callable[..., None], ...] = (
+    data.sample,
+    data.ingest,
+    data.build,
+    data.status,
+    ask.query,
+    ask.explain,
+    ask.serve,
+    ask.demo,
+    trust.check,
+    trust.validate,
+    trust.lineage,
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(data.quarantine, name="quarantine")
-for command in (ask.query, ask.explain, ask.serve, trust.check, trust.validate, trust.lineage, ask.demo):
-    app.command()(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -51,7 +51,7 @@ def _impossible_members(model: DataModel, reader: WarehouseReader) -> Iterator[s
         for cube in model.cubes.values():
             for member in () if cube.is_view else _members(cube):
                 try:
-                    compiled = compiler.compile(_question(member))
+                    compiled = compiler.compile(_question(cube, member))
                     cursor.execute(f"SELECT * FROM ({compiled.sql}) LIMIT 0", list(compiled.parameters))
                 except (SemanticError, duckdb.Error) as error:
                     reason = str(error).splitlines()[0]
@@ -64,11 +64,12 @@ def _members(cube: Cube) -> Iterator[Measure | Dimension | Segment]:
     yield from cube.segments.values()
 
 
-def _question(member: Measure | Dimension | Segment) -> Query:
+def _question(cube: Cube, member: Measure | Dimension | Segment) -> Query:
     """The smallest query that needs the member."""
     names = (member.full_name,)
     if isinstance(member, Measure):
         return Query(measures=names)
     if isinstance(member, Dimension):
         return Query(dimensions=names)
-    return Query(segments=names, measures=())
+    some = next(iter(cube.dimensions.values()))
+    return Query(segments=names, dimensions=(some.full_name,))

@@ -14,6 +14,7 @@ from headrace.config import load_settings
 from headrace.terminal import OutputFormat, Terminal
 
 Text = Annotated[str, typer.Argument(help="A Cube REST query as JSON, or semantic SQL; - reads standard input.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
 
 
 def query(
@@ -42,10 +43,8 @@ def explain(text: Text, environment: Environment = PRODUCTION, quiet: Quiet = Fa
 def serve(
     environment: Environment = PRODUCTION,
     host: Annotated[str | None, typer.Option(help="Address to listen on (default: config.yaml).")] = None,
-    rest_port: Annotated[
-        int | None, typer.Option(help="Port of the REST API; 0: a free one.", min=0, max=65535)
-    ] = None,
-    sql_port: Annotated[int | None, typer.Option(help="Port of the SQL API; 0: a free one.", min=0, max=65535)] = None,
+    rest_port: Port = None,
+    sql_port: Port = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -54,10 +53,9 @@ def serve(
 
     settings = load_settings()
     given = {"host": host, "rest_port": rest_port, "sql_port": sql_port}
-    chosen = msgspec.structs.replace(
-        settings.serve, **{key: value for key, value in given.items() if value is not None}
-    )
-    run_server(dataclasses.replace(settings, serve=chosen), Terminal(quiet=quiet), environment)
+    chosen = {name: value for name, value in given.items() if value is not None}
+    settings = dataclasses.replace(settings, serve=msgspec.structs.replace(settings.serve, **chosen))
+    run_server(settings, Terminal(quiet=quiet), environment)
 
 
 def demo(quiet: Quiet = False, debug: Debug = False) -> None:
