@@ -247,23 +247,29 @@ def _kept(funnel: Funnel) -> Iterator[Part]:
     """The paths that count: not disqualified, and of several attempts those that `count` asks for."""
     last = f"walked_{len(funnel.steps)}"
     reached = " + ".join(f"CASE WHEN step_{number}_at IS NULL THEN 0 ELSE 1 END" for number in _numbers(funnel, 2))
-    query = f"SELECT *, occurred_at AS step_1_at, position AS position_1, 1 + {reached} AS reached_count FROM {last}"
-    broken = [
-        _disqualified(funnel, index, one)
-        for index, one in enumerate(funnel.exclusions, 1)
-        if one.effect == "disqualify"
+    broken = [_disqualified(funnel, index, one) for index, one in enumerate(funnel.exclusions, 1)]
+    columns = [
+        "*",
+        "occurred_at AS step_1_at",
+        "position AS position_1",
+        f"1 + {reached} AS reached_count",
+        f"{' OR '.join(one for one in broken if one) or 'FALSE'} AS is_disqualified",
     ]
-    if broken:
-        query += f" WHERE NOT ({' OR '.join(broken)})"
+    yield "attempted", f"SELECT {', '.join(columns)} FROM {last}"
+    source = "attempted"
+    if funnel.count == "totals":
+        yield _successive(funnel)
+        source += " INNER JOIN chain ON attempted.entity_key = chain.entity_key AND attempted.position = chain.position"
+    query = f"SELECT attempted.* FROM {source} WHERE NOT is_disqualified"
     if funnel.entry == "any" and funnel.count != "totals":
         query += " QUALIFY ROW_NUMBER() OVER (PARTITION BY entity_key ORDER BY reached_count DESC, position) = 1"
-    yield "attempted", query
-    if funnel.count == "totals":
-        yield from _successive(funnel)
+    yield "counted", query
 
 
 def _disqualified(funnel: Funnel, index: int, one: Exclusion) -> str:
     """Whether an excluded event follows a reached step and precedes the next, or the end of the window."""
+    if one.effect != "disqualify":
+        return ""
     end = _seconds("entered_at", funnel.conversion_window)
     breaches = []
     for number in range(one.after, one.before):
@@ -276,21 +282,16 @@ def _disqualified(funnel: Funnel, index: int, one: Exclusion) -> str:
     return " OR ".join(breaches)
 
 
-def _successive(funnel: Funnel) -> Iterator[Part]:
+def _successive(funnel: Funnel) -> Part:
     """Attempts of one entity one after the other: a repeated first step within an attempt opens no new one."""
     last = len(funnel.steps)
     resume = f"CASE WHEN step_{last}_at IS NULL THEN entry_after_window ELSE entry_after_conversion END"
-    yield (
+    return (
         "chain",
         "SELECT entity_key, MIN(position) AS position FROM attempted GROUP BY entity_key UNION ALL"
         f" SELECT attempted.entity_key, {resume} AS position FROM chain INNER JOIN attempted"
         " ON chain.entity_key = attempted.entity_key AND chain.position = attempted.position"
         f" WHERE NOT {resume} IS NULL",
-    )
-    yield (
-        "counted",
-        "SELECT attempted.* FROM attempted INNER JOIN chain"
-        " ON attempted.entity_key = chain.entity_key AND attempted.position = chain.position",
     )
 
 
@@ -317,7 +318,7 @@ def _gathered(funnel: Funnel) -> Iterator[Part]:
     reached = " + ".join(f"CASE WHEN step_{number}_at IS NULL THEN 0 ELSE 1 END" for number in _numbers(funnel))
     steps = ", ".join(f"gathered.step_{number}_at" for number in _numbers(funnel))
     yield (
-        "attempted",
+        "counted",
         f"SELECT entries.*, {steps}, {reached} AS reached_count FROM entries"
         " INNER JOIN gathered ON entries.entity_key = gathered.entity_key",
     )
@@ -325,7 +326,7 @@ def _gathered(funnel: Funnel) -> Iterator[Part]:
 
 def _paths(funnel: Funnel) -> str:
     """The last select: keys, times, attributes, how far it went."""
-    table = "counted" if funnel.count == "totals" else "attempted"
+    table = "counted"
     all_reached = f"{table}.reached_count = {len(funnel.steps)}"
     last = ", ".join(f"{table}.step_{number}_at" for number in _numbers(funnel))
     converted = f"GREATEST({last})" if funnel.order == "unordered" else f"{table}.step_{len(funnel.steps)}_at"
@@ -371,11 +372,11 @@ def _touched(funnel: Funnel) -> Iterator[Part]:
         return
     numbers = _numbers(funnel) if funnel.attribution == "last_touch" else [int(funnel.attribution)]
     filled = " OR ".join(
-        f"(journeys.is_step_{number} AND journeys.occurred_at = attempted.step_{number}_at)" for number in numbers
+        f"(journeys.is_step_{number} AND journeys.occurred_at = counted.step_{number}_at)" for number in numbers
     )
     yield (
         "touch",
-        "SELECT journeys.* FROM journeys INNER JOIN attempted ON journeys.entity_key = attempted.entity_key"
+        "SELECT journeys.* FROM journeys INNER JOIN counted ON journeys.entity_key = counted.entity_key"
         f" WHERE {filled} QUALIFY ROW_NUMBER() OVER (PARTITION BY journeys.entity_key"
         " ORDER BY journeys.occurred_at DESC, journeys.event_id DESC) = 1",
     )

@@ -35,7 +35,8 @@ _DURATION = re.compile(r"(\d+) (second|minute|hour|day)s?")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _KEYS = {
     "name", "description", "source", "entity", "order", "entry", "count", "conversion_window", "step_window",
-    "strict_increase", "scope", "steps", "exclusions", "hold_constant", "attribution", "timezone", "include_staff", "include_bots",
+    "strict_increase", "scope", "steps", "exclusions", "hold_constant", "attribution", "timezone",
+    "include_staff", "include_bots",
 }  # fmt: skip
 _REQUIRED = ("name", "description", "source", "conversion_window", "steps")
 

@@ -55,8 +55,8 @@ SELECT
   offer_tasks.title AS task_title, /* Title of the task in that version. */
   users.country, /* ISO code of the user's country. */
   users.platform, /* Platform of the user. */
-  1 AS started_count, /* 1 in every row: users who started, seen from this task. */
-  CASE WHEN done.task_id IS NULL THEN 0 ELSE 1 END AS done_count, /* 1 if the task was completed, else 0. */
+  CAST(1 AS INT64) AS started_count, /* 1 in every row: users who started, seen from this task. */
+  CAST(NOT done.task_id IS NULL AS INT64) AS done_count, /* 1 if the task was completed, else 0. */
   COALESCE(done.completion_count, 0) AS completion_count, /* Completions, repeats included. */
   COALESCE(done.coin_count, 0) AS coin_count, /* Coins that were credited. */
   done.seconds_from_start, /* Seconds from the start of the offer to the first completion. */
