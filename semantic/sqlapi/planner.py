@@ -119,6 +119,13 @@ class SqlPlanner:
 
     def _guess(self, parameter: exp.Parameter, tree: exp.Query) -> PgType | None:
         parent = parameter.parent
+        while isinstance(parent, exp.Paren):
+            parent = parent.parent
+        if isinstance(parent, exp.Any) and isinstance(parent.parent, exp.Binary):
+            element = (
+                self._column_type(parent.parent.this, tree) if isinstance(parent.parent.this, exp.Column) else None
+            )
+            return pg.array_of(element or pg.TEXT)
         if isinstance(parent, exp.Cast):
             return _cast_type(parent.to)
         if isinstance(parent, exp.Limit | exp.Offset):
@@ -161,5 +168,7 @@ def _cast_type(kind: exp.DataType) -> PgType | None:
     name = str(kind.sql("postgres")).lower().split("(")[0]
     aliases = {"int": "int4", "integer": "int4", "bigint": "int8", "smallint": "int2", "double precision": "float8",
                "real": "float4", "decimal": "numeric", "boolean": "bool", "varchar": "text"}  # fmt: skip
+    if name.endswith("[]") and (element := _cast_type(kind.expressions[0])) is not None:
+        return pg.array_of(element)
     wanted = aliases.get(name, name)
     return next((known for known in pg.SCALARS if known.name == wanted), None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import duckdb
+import pyarrow as pa
 from sqlglot import exp
 
 from semantic.datamodel.types import Cube, Dimension, Measure, Member, Segment
@@ -16,7 +17,7 @@ from semantic.sqlapi import types as pg
 from semantic.sqlapi.catalog import macros
 from semantic.sqlapi.catalog.content import TableFact, rows
 from semantic.sqlapi.catalog.relations import PG_CATALOG, PLACES, Relation, relations
-from semantic.sqlapi.catalog.translation import translate
+from semantic.sqlapi.catalog.translation import settings, translate
 from semantic.sqlapi.errors import SqlApiError
 from semantic.sqlapi.failures import translated
 from semantic.sqlapi.messages import Column
@@ -70,8 +71,12 @@ class Catalog:
             columns = ", ".join(f'"{column.name}" {column.duckdb}' for column in relation.columns)
             connection.execute(f'CREATE TABLE {PLACES[relation.schema]}."{relation.name}" ({columns})')
         connection.execute("CREATE TABLE pg.type_names (oid BIGINT, name VARCHAR, sql_name VARCHAR)")
-        names = [(known.oid, known.name, known.sql_name) for known in (*pg.SCALARS, *pg.ARRAYS)]
-        connection.executemany("INSERT INTO pg.type_names VALUES (?, ?, ?)", names)
+        names_table = pa.Table.from_pylist(
+            [{"oid": one.oid, "name": one.name, "sql_name": one.sql_name} for one in (*pg.SCALARS, *pg.ARRAYS)]
+        )
+        connection.register("incoming", names_table)
+        connection.execute("INSERT INTO pg.type_names SELECT * FROM incoming")
+        connection.unregister("incoming")
         _fill(connection, self._tables())
         for statement in macros.statements():
             connection.execute(statement)
@@ -148,18 +153,15 @@ def _fill(connection: duckdb.DuckDBPyConnection, tables: Sequence[TableFact]) ->
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, relation: Relation, found: Sequence[Mapping[str, object]]) -> None:
-    values = ", ".join(f"coalesce(CAST(? AS {column.duckdb}), {column.default})" for column in relation.columns)
-    statement = f'INSERT INTO {PLACES[relation.schema]}."{relation.name}" VALUES ({values})'
-    connection.executemany(statement, [[row.get(column.name) for column in relation.columns] for row in found])
+    arrays = [pa.array([row.get(one.name, one.default) for row in found]) for one in relation.columns]
+    connection.register("incoming", pa.table(arrays, names=[column.name for column in relation.columns]))
+    connection.execute(f'INSERT INTO {PLACES[relation.schema]}."{relation.name}" SELECT * FROM incoming')
+    connection.unregister("incoming")
 
 
 def _settings(caller: Caller, alias: str) -> exp.Subquery:
     """pg_settings: this session's variables."""
     relation = relations()[(PG_CATALOG, "pg_settings")]
-    settings = sorted(caller.variables.all().items())
-    items = [exp.Tuple(expressions=[exp.Literal.string(name), exp.Literal.string(value)]) for name, value in settings]
-    names = exp.TableAlias(this=exp.to_identifier("v"), columns=[exp.to_identifier("a"), exp.to_identifier("b")])
-    values = exp.Values(expressions=items, alias=names)
     known = {name: exp.column("b") for name in ("setting", "reset_val", "boot_val")}
     known["name"] = exp.column("a")
     columns = [
@@ -170,4 +172,4 @@ def _settings(caller: Caller, alias: str) -> exp.Subquery:
         )
         for column in relation.columns
     ]
-    return exp.select(*columns).from_(values).subquery(alias or "pg_settings")
+    return exp.select(*columns).from_(settings(caller)).subquery(alias or "pg_settings")

@@ -70,16 +70,17 @@ _BODIES = (
              ELSE '"' || replace(_name, '"', '""') || '"' END"""),
     ("quote_literal(_value)", "'''' || replace(_value, '''', '''''') || ''''"),
     ("regclass_oid(_name)", """
-        (SELECT min(_c.oid) FROM pg.pg_class AS _c JOIN pg.pg_namespace AS _n ON _n.oid = _c.relnamespace
-         WHERE replace(_name, '"', '') IN (_c.relname, _n.nspname || '.' || _c.relname))"""),
+        coalesce(try_cast(_name AS BIGINT), (SELECT min(_c.oid)
+         FROM pg.pg_class AS _c JOIN pg.pg_namespace AS _n ON _n.oid = _c.relnamespace
+         WHERE replace(_name, '"', '') IN (_c.relname, _n.nspname || '.' || _c.relname)))"""),
     ("regclass_name(_object)", """
         coalesce((SELECT CASE WHEN _n.nspname = 'information_schema' THEN _n.nspname || '.' ELSE '' END || _c.relname
                   FROM pg.pg_class AS _c JOIN pg.pg_namespace AS _n ON _n.oid = _c.relnamespace
                   WHERE _c.oid = _object),
                  CASE WHEN _object = 0 THEN '-' ELSE CAST(_object AS VARCHAR) END)"""),
     ("regtype_oid(_name)", """
-        (SELECT min(_f.oid) FROM pg.type_names AS _f
-         WHERE lower(replace(replace(_name, 'pg_catalog.', ''), '"', '')) IN (_f.sql_name, _f.name))"""),
+        coalesce(try_cast(_name AS BIGINT), (SELECT min(_f.oid) FROM pg.type_names AS _f
+         WHERE lower(replace(replace(_name, 'pg_catalog.', ''), '"', '')) IN (_f.sql_name, _f.name)))"""),
     ("regnamespace_oid(_name)", "(SELECT _n.oid FROM pg.pg_namespace AS _n WHERE _n.nspname = _name)"),
     ("regnamespace_name(_object)", "(SELECT _n.nspname FROM pg.pg_namespace AS _n WHERE _n.oid = _object)"),
     ("regproc_oid(_name)", """

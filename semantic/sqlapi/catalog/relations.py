@@ -19,9 +19,9 @@ _TYPES: Mapping[str, str] = {
     "oidvector": "BIGINT[]", "oid[]": "BIGINT[]", "smallint[]": "SMALLINT[]", "real[]": "FLOAT[]",
     "regtype": "BIGINT", "regtype[]": "BIGINT[]",
 }  # fmt: skip
-_DEFAULTS: Mapping[str, str] = {
-    "oid": "0", "xid": "0", "bigint": "0", "integer": "0", "smallint": "0", "boolean": "false", "real": "0",
-    '"char"': "''", "regproc": "'-'",
+_DEFAULTS: Mapping[str, object] = {
+    "oid": 0, "xid": 0, "bigint": 0, "integer": 0, "smallint": 0, "boolean": False, "real": 0.0, '"char"': "",
+    "regproc": "-",
 }  # fmt: skip
 
 
@@ -38,9 +38,9 @@ class CatalogColumn:
         return _TYPES.get(self.type, "VARCHAR")
 
     @property
-    def default(self) -> str:
-        """The value of a row that does not say, as SQL: PostgreSQL's catalog has no NULL for these types."""
-        return _DEFAULTS.get(self.type, "NULL")
+    def default(self) -> object:
+        """The value of a row that does not say: PostgreSQL's catalog has no NULL for these types."""
+        return _DEFAULTS.get(self.type)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from sqlglot import exp
 
 from semantic.sqlapi.catalog.content import DATABASE
 from semantic.sqlapi.catalog.relations import INFORMATION_SCHEMA, PG_CATALOG, PLACES, regproc_columns, relations
-from semantic.sqlapi.errors import NotSupported, SqlApiError, UnknownTable
+from semantic.sqlapi.errors import SqlApiError, UnknownTable
 from semantic.sqlapi.rewriting.naming import output_name
-from semantic.sqlapi.rewriting.tables import position_of
+from semantic.sqlapi.rewriting.tables import contained, name_function_column, position_of
 from semantic.sqlapi.session import Bound, Caller
 from semantic.sqlapi.variables import SERVER_VERSION
 
@@ -64,6 +64,7 @@ def _name_columns(select: exp.Select) -> None:
 def _place(table: exp.Table, ctes: set[str]) -> None:
     if not isinstance(table.this, exp.Identifier):
         table.set("db", None)
+        name_function_column(table)
         return
     if table.name in ctes and not table.db:
         return
@@ -103,8 +104,8 @@ def _replace_nodes(tree: exp.Expr, caller: Caller) -> None:
 
 def _translated(node: exp.Expr, caller: Caller) -> exp.Expr | None:
     match node:
-        case exp.Dot(this=schema, expression=exp.Func() as function) if schema.name in PLACES:
-            return function
+        case exp.Dot(this=schema, expression=exp.Expr() as inner) if schema.name in PLACES:
+            return None if isinstance(inner, exp.Identifier) else inner
         case exp.Column() if node.args.get("db") is not None:
             node.set("db", None)
         case exp.Collate(this=exp.Expr() as collated):
@@ -117,6 +118,8 @@ def _translated(node: exp.Expr, caller: Caller) -> exp.Expr | None:
             return exp.Any(this=exp.Paren(this=_list(node.this.unnest().name)))
         case exp.Cast():
             return _cast(node)
+        case exp.EQ(expression=exp.Any()):
+            return contained(node)
         case exp.EQ() | exp.NEQ():
             _compare_functions(node)
         case exp.Func():
@@ -158,9 +161,10 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
 
 def _reg_cast(inner: exp.Expr, name: str) -> exp.Expr:
     """A name becomes an OID; an OID becomes a name. Functions are kept by name throughout."""
-    literal = inner if isinstance(inner, exp.Literal) and inner.is_string and not inner.name.isdigit() else None
+    is_text = (isinstance(inner, exp.Literal) and inner.is_string) or inner.find(exp.Placeholder) is not None
+    literal = inner if is_text else None
     if name.startswith("regproc"):
-        if literal is None:
+        if not isinstance(literal, exp.Literal):
             return inner
         function = exp.Literal.string(literal.name.removeprefix(f"{PG_CATALOG}."))
         function.meta["function_name"] = True
@@ -185,7 +189,7 @@ def _compare_functions(node: exp.Expr) -> None:
         if right.name == "0":
             node.set("expression", exp.Literal.string("-"))
     elif left.key == "anonymous" and left.name == "format_type" and right.meta.get("oid_of") == "regtype":
-        node.set("expression", exp.Anonymous(this="format_type", expressions=[right.copy(), exp.null()]))
+        node.set("expression", right.expressions[0])
 
 
 def _session_function(node: exp.Func, caller: Caller) -> exp.Expr | None:
@@ -230,12 +234,22 @@ def _anonymous(node: exp.Anonymous, caller: Caller) -> exp.Expr | None:
 
 
 def _setting(arguments: list[exp.Expr], caller: Caller) -> exp.Expr:
+    """A setting by a literal name is looked up now; by any other, when the statement runs."""
     name = arguments[0].this if isinstance(arguments[0], exp.Cast) else arguments[0]
     if not isinstance(name, exp.Literal):
-        raise NotSupported("current_setting() takes the name of a setting as a literal")
+        found = exp.select("b").from_(settings(caller)).where(exp.EQ(this=exp.column("a"), expression=name.copy()))
+        return found.subquery()
     try:
         return exp.Literal.string(caller.variables.show(name.name.lower()))
     except SqlApiError:
         if len(arguments) == 2:
             return exp.null()
         raise
+
+
+def settings(caller: Caller) -> exp.Values:
+    """This session's variables as v(a, b): name and value."""
+    found = sorted(caller.variables.all().items())
+    items = [exp.Tuple(expressions=[exp.Literal.string(name), exp.Literal.string(value)]) for name, value in found]
+    names = exp.TableAlias(this=exp.to_identifier("v"), columns=[exp.to_identifier("a"), exp.to_identifier("b")])
+    return exp.Values(expressions=items, alias=names)

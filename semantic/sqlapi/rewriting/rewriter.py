@@ -40,7 +40,9 @@ from semantic.sqlapi.rewriting.tables import (
     USER,
     Source,
     Sources,
+    contained,
     find_table,
+    name_function_column,
     public_members,
 )
 
@@ -84,6 +86,9 @@ class Rewriter:
         fold_names(tree)
         self._mark_parameters(tree)
         holder = exp.Subquery(this=tree)
+        for equal in list(tree.find_all(exp.EQ)):
+            if isinstance(equal.expression, exp.Any):
+                equal.replace(contained(equal))
         self._query(tree, frozenset(), ())
         tree = holder.this
         self._number_parameters(tree)
@@ -172,7 +177,10 @@ class Rewriter:
         return [_Item(join, node, self._source(node, ctes)) for join, node in places]
 
     def _source(self, node: exp.Expr, ctes: frozenset[str]) -> Source | None:
-        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
+        if not isinstance(node, exp.Table):
+            return None
+        if not isinstance(node.this, exp.Identifier):
+            name_function_column(node)
             return None
         if (node.name in ctes and not node.db) or node.db in CATALOG_SCHEMAS:
             return None

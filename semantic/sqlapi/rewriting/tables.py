@@ -9,7 +9,7 @@ from functools import cached_property
 
 from sqlglot import exp
 
-from semantic.datamodel.types import Cube, DataModel, Dimension, Measure, Member, Segment
+from semantic.datamodel.types import Cube, DataModel, Dimension, Measure, Segment
 from semantic.sqlapi.errors import AmbiguousColumn, UnknownColumn, UnknownTable
 
 JOIN_FIELD = "__cubejoinfield"
@@ -125,5 +125,16 @@ def position_of(node: exp.Expr | None) -> int | None:
     return None if start is None else int(start) + 1
 
 
-def kind_of(member: Member) -> str:
-    return type(member).__name__.lower()
+def name_function_column(table: exp.Table) -> None:
+    """The alias of a function in FROM names its column too."""
+    alias = table.args.get("alias")
+    if alias is not None and not alias.columns:
+        alias.set("columns", [alias.this.copy()])
+
+
+def contained(node: exp.EQ) -> exp.Expr:
+    """`x = ANY(list)` as DuckDB says it; with a sub-query it stays."""
+    items = node.expression.this.unnest()
+    if isinstance(items, exp.Query | exp.Subquery):
+        return node
+    return exp.Anonymous(this="list_contains", expressions=[items.copy(), node.this.copy()])
