@@ -17,6 +17,7 @@ SOURCES = {
     "intake": "Care intake",
     "rewards": "Offers, acquisition and fraud",
     "commerce": "Commerce",
+    "quality": "Data quality",
 }
 HEAD = """# The business questions
 
