@@ -22,6 +22,7 @@ from semantic.errors import SemanticError
 from semantic.rest.auth import Authenticator
 from semantic.rest.endpoints import RestApi
 from semantic.rest.errors import RestError, translate
+from semantic.rest.running import HOLD_SECONDS, Waiting
 
 BASE_PATH = "/cubejs-api"
 _METHODS = b"GET,HEAD,PUT,PATCH,POST,DELETE"
@@ -54,9 +55,13 @@ class JsonResponse(Response):
         self.headers["content-type"] = "application/json; charset=utf-8"
 
 
-def create_app(engine: Engine, settings: ServeSettings) -> Starlette:
-    """The application over `engine`. With `settings.api_secret` every query needs a token signed with it."""
-    api = RestApi(engine, Authenticator(settings.api_secret), query_timeout_seconds=settings.query_timeout_seconds)
+def create_app(engine: Engine, settings: ServeSettings, *, hold_seconds: float = HOLD_SECONDS) -> Starlette:
+    """The application over `engine`. With `settings.api_secret` every query needs a token signed with it.
+
+    `hold_seconds` is how long a request waits for its query before the client is told to ask again.
+    """
+    waiting = Waiting(hold_seconds=hold_seconds, timeout_seconds=settings.query_timeout_seconds)
+    api = RestApi(engine, Authenticator(settings.api_secret), waiting)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

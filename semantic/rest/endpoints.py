@@ -28,7 +28,7 @@ from semantic.rest.meta import describe_model
 from semantic.rest.payload import Parameters, read_parameters
 from semantic.rest.requests import QuerySet
 from semantic.rest.rollups import can_use
-from semantic.rest.running import RunningQueries
+from semantic.rest.running import RunningQueries, Waiting
 from semantic.rest.shape import DATA_SOURCE, describe_result, describe_results
 from semantic.rest.transformed import member_names, transformed_query
 from semantic.rest.visibility import visible_to
@@ -48,11 +48,11 @@ T = TypeVar("T")
 class RestApi:
     """All endpoints over one engine."""
 
-    def __init__(self, engine: Engine, authenticate: Authenticator, *, query_timeout_seconds: float = 600.0) -> None:
+    def __init__(self, engine: Engine, authenticate: Authenticator, waiting: Waiting) -> None:
         self.engine = engine
         self.authenticate = authenticate
-        self.running: RunningQueries[Result] = RunningQueries(timeout_seconds=query_timeout_seconds)
-        self.running_sql: RunningQueries[pa.Table] = RunningQueries(timeout_seconds=query_timeout_seconds)
+        self.running: RunningQueries[Result] = RunningQueries(waiting)
+        self.running_sql: RunningQueries[pa.Table] = RunningQueries(waiting)
 
     def close(self) -> None:
         self.running.close()

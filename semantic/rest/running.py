@@ -28,21 +28,21 @@ class _Run(Generic[T]):
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """How long a request is held, a run kept that nobody asks for, and a query may run."""
+
+    hold_seconds: float = HOLD_SECONDS
+    keep_seconds: float = KEEP_SECONDS
+    timeout_seconds: float = 600.0
+
+
 class RunningQueries(Generic[T]):
     """Runs questions in threads, each once however many clients ask it at the same time. For one event loop."""
 
-    def __init__(
-        self,
-        *,
-        threads: int = 8,
-        hold_seconds: float = HOLD_SECONDS,
-        keep_seconds: float = KEEP_SECONDS,
-        timeout_seconds: float = 600.0,
-    ) -> None:
+    def __init__(self, waiting: Waiting, *, threads: int = 8) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="query")
-        self._hold_seconds = hold_seconds
-        self._keep_seconds = keep_seconds
-        self._timeout_seconds = timeout_seconds
+        self._waiting = waiting
         self._runs: dict[Hashable, _Run[T]] = {}
 
     async def answer(self, key: Hashable, work: Callable[[Cancellation], T], request_id: str) -> T:
@@ -55,7 +55,7 @@ class RunningQueries(Generic[T]):
         run.request_ids.add(request_id)
         run.waiters += 1
         try:
-            return await asyncio.wait_for(asyncio.shield(run.future), self._hold_seconds)
+            return await asyncio.wait_for(asyncio.shield(run.future), self._waiting.hold_seconds)
         except TimeoutError:
             if run.future.done():
                 raise
@@ -87,7 +87,7 @@ class RunningQueries(Generic[T]):
         loop = asyncio.get_running_loop()
         cancellation = Cancellation()
         run: _Run[T] = _Run(loop.run_in_executor(self._pool, work, cancellation), cancellation)
-        run.timers.append(loop.call_later(self._timeout_seconds, cancellation.cancel))
+        run.timers.append(loop.call_later(self._waiting.timeout_seconds, cancellation.cancel))
         run.future.add_done_callback(lambda future: _finish(run, future))
         self._runs[key] = run
         return run
@@ -99,7 +99,7 @@ class RunningQueries(Generic[T]):
                 self._drop(key, run)
 
         loop = asyncio.get_running_loop()
-        run.timers.append(loop.call_later(self._keep_seconds, expire))
+        run.timers.append(loop.call_later(self._waiting.keep_seconds, expire))
 
     def _drop(self, key: Hashable, run: _Run[T]) -> None:
         if self._runs.get(key) is run:

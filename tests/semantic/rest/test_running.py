@@ -10,7 +10,7 @@ import pytest
 
 from semantic.engine import Cancellation
 from semantic.rest.errors import ContinueWait
-from semantic.rest.running import RunningQueries
+from semantic.rest.running import RunningQueries, Waiting
 
 WAIT = 5.0
 
@@ -28,7 +28,7 @@ def blocking(release: threading.Event, begun: list[Cancellation]) -> Callable[[C
 
 def test_the_same_question_runs_once() -> None:
     async def scenario() -> list[str]:
-        queries: RunningQueries[str] = RunningQueries()
+        queries: RunningQueries[str] = RunningQueries(Waiting())
         asked = [asyncio.create_task(queries.answer("key", work, str(number))) for number in range(5)]
         await asyncio.sleep(0.05)
         release.set()
@@ -44,7 +44,7 @@ def test_the_same_question_runs_once() -> None:
 
 def test_a_long_run_says_continue_wait_and_is_found_again() -> None:
     async def scenario() -> str:
-        queries: RunningQueries[str] = RunningQueries(hold_seconds=0.05)
+        queries: RunningQueries[str] = RunningQueries(Waiting(hold_seconds=0.05))
         with pytest.raises(ContinueWait):
             await queries.answer("key", work, "first")
         release.set()
@@ -61,7 +61,7 @@ def test_a_long_run_says_continue_wait_and_is_found_again() -> None:
 
 def test_nobody_comes_back_and_the_run_is_stopped() -> None:
     async def scenario() -> None:
-        queries: RunningQueries[str] = RunningQueries(hold_seconds=0.02, keep_seconds=0.05)
+        queries: RunningQueries[str] = RunningQueries(Waiting(hold_seconds=0.02, keep_seconds=0.05))
         with pytest.raises(ContinueWait):
             await queries.answer("key", work, "only")
         await asyncio.sleep(0.3)
@@ -75,7 +75,7 @@ def test_nobody_comes_back_and_the_run_is_stopped() -> None:
 
 def test_a_client_that_leaves_stops_its_run_unless_another_waits() -> None:
     async def scenario() -> tuple[bool, bool]:
-        queries: RunningQueries[str] = RunningQueries()
+        queries: RunningQueries[str] = RunningQueries(Waiting())
         one = asyncio.create_task(queries.answer("key", work, "one"))
         two = asyncio.create_task(queries.answer("key", work, "two"))
         await asyncio.sleep(0.05)
@@ -94,7 +94,7 @@ def test_a_client_that_leaves_stops_its_run_unless_another_waits() -> None:
 
 def test_a_run_is_cancelled_by_the_id_of_its_request() -> None:
     async def scenario() -> tuple[list[str], list[str]]:
-        queries: RunningQueries[str] = RunningQueries()
+        queries: RunningQueries[str] = RunningQueries(Waiting())
         asked = asyncio.create_task(queries.answer("key", work, "mine"))
         await asyncio.sleep(0.05)
         unknown, known = queries.cancel("other"), queries.cancel("mine")
@@ -109,7 +109,7 @@ def test_a_run_is_cancelled_by_the_id_of_its_request() -> None:
 
 def test_a_run_is_stopped_after_the_longest_time() -> None:
     async def scenario() -> None:
-        queries: RunningQueries[str] = RunningQueries(timeout_seconds=0.05)
+        queries: RunningQueries[str] = RunningQueries(Waiting(timeout_seconds=0.05))
         with pytest.raises(RuntimeError, match="stopped"):
             await asyncio.wait_for(queries.answer("key", work, "slow"), WAIT)
         queries.close()
@@ -123,7 +123,7 @@ def test_an_error_reaches_everybody_who_asked() -> None:
         raise ValueError("wrong")
 
     async def scenario() -> None:
-        queries: RunningQueries[str] = RunningQueries()
+        queries: RunningQueries[str] = RunningQueries(Waiting())
         for _ in range(2):
             with pytest.raises(ValueError, match="wrong"):
                 await queries.answer("key", work, "id")
