@@ -145,20 +145,22 @@ def _row_filters(
 ) -> list[Filter]:
     """Rows that any policy which grants the asked members lets through."""
     names = list(asked)
+    granting = [policy for policy in granted if _grants_all(policy, names)]
+    if any(policy.allow_all_rows or not policy.row_filters for policy in granting):
+        return []
     alternatives: list[Filter] = []
-    for policy in granted:
-        level = policy.member_level
-        masks = policy.member_masking
-        if level is not None and not all(level.covers(n) or (masks is not None and masks.covers(n)) for n in names):
-            continue
-        if policy.allow_all_rows or not policy.row_filters:
-            return []
+    for policy in granting:
         filters = tuple(_filter(entry, context) for entry in policy.row_filters)
         alternatives.append(filters[0] if len(filters) == 1 else Group("and", filters))
     if not alternatives:
         message = f"No access policy of '{cube.name}' lets you ask these members together: {', '.join(names)}"
         raise HiddenMemberError(message, place=cube.name, advice="ask them separately, or ask for another group")
     return alternatives if len(alternatives) == 1 else [Group("or", tuple(alternatives))]
+
+
+def _grants_all(policy: AccessPolicy, names: Iterable[str]) -> bool:
+    level, masks = policy.member_level, policy.member_masking
+    return level is None or all(level.covers(name) or (masks is not None and masks.covers(name)) for name in names)
 
 
 def _filter(entry: PolicyFilter, context: SecurityContext) -> Filter:

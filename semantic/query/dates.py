@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from semantic.errors import QueryFormatError
 from semantic.query.types import DateRange
 
-_UNIT = "(second|minute|hour|day|week|month|quarter|year)"
+UNITS_OF_WORDS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+_UNIT = f"({'|'.join(UNITS_OF_WORDS)})"
 _THIS = re.compile(rf"(?:this|current)\s+{_UNIT}")
 _LAST = re.compile(rf"(last|next)\s+(?:(\d{{1,6}})\s+)?{_UNIT}s?")
 _FROM_TO = re.compile(r"from\s+(.+?)\s+to\s+(.+)")

@@ -1,0 +1,79 @@
+"""Rollups answer what they can, with the same rows, and say why not what they cannot."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from semantic.compiler import Compiler
+from semantic.datamodel.load import load_data_model
+from semantic.explain import explain
+from semantic.query.parse import parse_query
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "compiler"
+MODEL = load_data_model(GOLDEN / "model")
+PLAIN = Compiler(MODEL)
+BUILT = Compiler(MODEL, pre_aggregations={"orders.by_day": "core.orders_by_day"})
+BY_MONTH = [{"dimension": "orders.ordered_at", "granularity": "month", "dateRange": ["2024-01-01", "2024-03-31"]}]
+
+
+@pytest.fixture(scope="module")
+def connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute((GOLDEN / "seed.sql").read_text(encoding="utf-8"))
+    connection.execute(f"CREATE TABLE core.orders_by_day AS {PLAIN.rollup('orders.by_day').sql}")
+    return connection
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"measures": ["orders.revenue"], "dimensions": ["orders.status"]},
+        {"measures": ["orders.count", "orders.revenue"], "timeDimensions": BY_MONTH},
+        {"measures": ["orders.revenue"], "filters": [{"member": "orders.status", "operator": "set"}]},
+        {"measures": ["orders.revenue"], "dimensions": ["orders.status"],
+         "filters": [{"member": "orders.count", "operator": "gt", "values": ["1"]}]},
+    ],
+)  # fmt: skip
+def test_same_rows_from_the_rollup(payload: dict[str, Any], connection: duckdb.DuckDBPyConnection) -> None:
+    query = parse_query(payload, MODEL, now=datetime(2025, 1, 1, tzinfo=UTC))
+    fast, slow = BUILT.compile(query), PLAIN.compile(query)
+    assert fast.used_pre_aggregations == ("orders.by_day",)
+    assert slow.used_pre_aggregations == ()
+    rows = [sorted(map(repr, connection.execute(one.sql, list(one.parameters)).fetchall())) for one in (fast, slow)]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ({"measures": ["orders.buyers"]}, "it lacks the measures orders.buyers"),
+        ({"measures": ["orders.count"], "dimensions": ["orders.size"]}, "it lacks the dimensions orders.size"),
+        ({"measures": ["orders.count"], "timeDimensions": BY_MONTH, "timezone": "Europe/Berlin"}, "bucketed in UTC"),
+        ({"measures": ["orders.count"], "segments": ["orders.paid"]}, "segments"),
+        ({"measures": ["orders.count"], "timeDimensions": [{"dimension": "orders.ordered_at", "granularity": "hour"}]},
+         "do not add up to hour"),
+        ({"measures": ["orders.count"],
+          "timeDimensions": [{"dimension": "orders.ordered_at", "dateRange": ["2024-01-01", "2024-01-02T12:00:00"]}]},
+         "does not begin and end with a whole day"),
+    ],
+)  # fmt: skip
+def test_the_reason_against(payload: dict[str, Any], reason: str) -> None:
+    explained = explain(BUILT, parse_query(payload, MODEL, now=datetime(2025, 1, 1, tzinfo=UTC)))
+    assert reason in explained.rollups["orders.by_day"]
+    assert reason in explained.text()
+
+
+def test_explain_names_joins_what_they_multiply_and_lineage() -> None:
+    payload = {"measures": ["orders.revenue_per_customer"], "dimensions": ["customers.city"]}
+    explained = explain(
+        PLAIN, parse_query(payload, MODEL, now=datetime(2025, 1, 1, tzinfo=UTC)), security_context={"groups": ["staff"]}
+    )
+    assert explained.join_paths == ("orders -> customers (many_to_one)",)
+    assert explained.multiplied == ("customers",)
+    assert explained.lineage["orders.revenue_per_customer"] == ("orders.amount", "customers.id")
