@@ -8,6 +8,7 @@ from datetime import date
 from sqlglot import exp
 
 from contracts.base import Column
+from contracts.results import SCHEMA, TABLE
 from contracts.types import Boolean, ColumnType, Day, Instant, Integer, Number, Numeric, Text
 from headrace.check.findings import Finding, Level
 from headrace.lineage.build import cube_table, members, snippet_columns
@@ -33,6 +34,10 @@ MEASURE_TYPES: Mapping[str, tuple[type[ColumnType], ...]] = {
 }
 
 
+RESULTS = f"{SCHEMA}.{TABLE}"
+"""Our own table, which the checks write and no contract is about."""
+
+
 def check_members(data_model: DataModel, columns: Columns, *, folder: str, today: date) -> Iterator[Finding]:
     """Every way in which cubes and contracts disagree. `folder` is the data model's, relative to the project."""
     for problem in (*data_model.problems, *(one for found in data_model.broken.values() for one in found)):
@@ -41,7 +46,7 @@ def check_members(data_model: DataModel, columns: Columns, *, folder: str, today
         table = cube_table(cube)
         if cube.is_view:
             yield from _check_exposure(data_model, cube, columns, folder)
-        elif table and table not in columns:
+        elif table and table not in columns and table != RESULTS:
             message = f"cube {cube.name} reads {table}, which has no contract"
             yield Finding("member-table", "error", cube.name, message, f"{folder}/{cube.place.file}", cube.place.line)
         else:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
+from contracts.results import COLUMNS, SCHEMA, TABLE
 from headrace.config import Settings
 from headrace.lineage.columns import query_lineage
 from headrace.lineage.graph import Edge, Graph, Kind, Node
@@ -22,7 +23,7 @@ def build_graph(settings: Settings) -> Graph:
 
 def graph_of(project: Project, data_model: DataModel | None) -> Graph:
     """The graph of loaded models and cubes."""
-    graph = Graph({}, frozenset())
+    graph = _table_graph(f"{SCHEMA}.{TABLE}", COLUMNS.names, None)
     for table in project.tables.values():
         graph |= _table_graph(table.name, table.columns, table.query)
     return graph | _member_graph(data_model) if data_model else graph
