@@ -26,6 +26,8 @@ SET GLOBAL disabled_optimizers = 'common_subplan';
 """
 # DuckDB 1.5.6's optimizer common_subplan takes two sub-selects for one that group the same join but count other columns,
 # and gives the first one's counts for both: tests/semantic/judge/test_duckdb.py shows it.
+_LOCK_DOWN = "SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true"
+"""A read-only database can still read and write the server's files: not for clients' queries."""
 _RETRY_SECONDS = 0.05
 _LOCKED = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
@@ -112,6 +114,7 @@ class WarehouseReader:
         self._cancel_timer()
         if self._connection is None:
             self._connection = _connect(self._path, read_only=True, wait_seconds=self._wait_seconds)
+            self._connection.execute(_LOCK_DOWN)
         self._leases += 1
         return self._connection
 

@@ -128,3 +128,22 @@ def test_environments_fall_back_to_production(warehouse: Path) -> None:
         assert resolve_tables(connection)["core", "events"] == ("core", "events")
         with pytest.raises(WarehouseError, match="no environment 'staging' in the warehouse; known: prod, dev"):
             resolve_tables(connection, "staging")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "COPY (SELECT 1) TO '{}'",
+        "SELECT * FROM read_text('{}')",
+        "ATTACH '{}'",
+        "SET GLOBAL enable_external_access = true",
+    ],
+)
+def test_a_reader_reaches_no_other_file(warehouse: Path, tmp_path: Path, attempt: str) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("secret")
+    reader = WarehouseReader(warehouse)
+    with reader.cursor() as cursor, pytest.raises(duckdb.Error, match="disabled by configuration|has been locked"):
+        cursor.execute(attempt.format(other))
+    reader.close()
+    assert other.read_text() == "secret"
