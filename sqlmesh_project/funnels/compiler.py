@@ -297,10 +297,6 @@ def _successive(funnel: Funnel) -> Part:
 
 def _gathered(funnel: Funnel) -> Iterator[Part]:
     """In any order: the first event of each step within the window of the entry."""
-    held = [
-        f"entries.held_{number} IS NOT DISTINCT FROM journeys.held_{number}"
-        for number, _ in enumerate(funnel.hold_constant, 1)
-    ]
     times = ", ".join(
         f"MIN(CASE WHEN journeys.is_step_{number} THEN journeys.occurred_at END) AS step_{number}_at"
         for number in _numbers(funnel)
@@ -309,7 +305,7 @@ def _gathered(funnel: Funnel) -> Iterator[Part]:
         "entries.entity_key = journeys.entity_key",
         "journeys.occurred_at >= entries.entered_at",
         f"journeys.occurred_at <= {_seconds('entries.entered_at', funnel.conversion_window)}",
-        *held,
+        *_same_held(funnel, "entries"),
     ]
     yield (
         "gathered",
@@ -374,12 +370,26 @@ def _touched(funnel: Funnel) -> Iterator[Part]:
     filled = " OR ".join(
         f"(journeys.is_step_{number} AND journeys.occurred_at = counted.step_{number}_at)" for number in numbers
     )
+    step = " ".join(f"WHEN journeys.is_step_{number} THEN {number}" for number in numbers)
+    limits = ["journeys.entity_key = counted.entity_key", *_same_held(funnel, "counted")]
+    yield (
+        "filled",
+        f"SELECT journeys.* FROM journeys INNER JOIN counted ON {' AND '.join(limits)} WHERE {filled}"
+        f" QUALIFY ROW_NUMBER() OVER (PARTITION BY journeys.entity_key, CASE {step} END ORDER BY journeys.event_id) = 1",
+    )
     yield (
         "touch",
-        "SELECT journeys.* FROM journeys INNER JOIN counted ON journeys.entity_key = counted.entity_key"
-        f" WHERE {filled} QUALIFY ROW_NUMBER() OVER (PARTITION BY journeys.entity_key"
-        " ORDER BY journeys.occurred_at DESC, journeys.event_id DESC) = 1",
+        "SELECT * FROM filled QUALIFY"
+        " ROW_NUMBER() OVER (PARTITION BY entity_key ORDER BY occurred_at DESC, event_id DESC) = 1",
     )
+
+
+def _same_held(funnel: Funnel, table: str) -> list[str]:
+    """Conditions that what is held constant equals that of the entry; two unknown values are equal."""
+    return [
+        f"{table}.held_{number} IS NOT DISTINCT FROM journeys.held_{number}"
+        for number, _ in enumerate(funnel.hold_constant, 1)
+    ]
 
 
 _Stage = Callable[[Funnel], Iterator[Part]]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-BEGIN = datetime(2025, 6, 1, tzinfo=timezone.utc)
+BEGIN = datetime(2025, 6, 1, tzinfo=UTC)
 """The first day of all journeys."""
 
 COLUMNS = {
@@ -45,7 +44,7 @@ COLUMNS = {
 
 @dataclass(frozen=True, order=True)
 class Event:
-    """One event; events sort in their total order. `second` counts from BEGIN, `arrival` is the day it becomes known."""
+    """One event; sorts in the total order. `second` counts from BEGIN, `arrival` is the day it becomes known."""
 
     second: int
     event_id: str
@@ -75,10 +74,23 @@ def warehouse() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def insert(connection: duckdb.DuckDBPyConnection, events: Iterable[Event]) -> None:
-    """Put events into core.events; event types are their names, the source is `x`."""
+def insert(connection: duckdb.DuckDBPyConnection, events: Iterable[Event], source: str = "x") -> None:
+    """Put events into core.events; event types are their names, all are of one company."""
     rows = [
-        (f"x:{one.event_id}", one.event_id, one.user, one.at, "x", one.name, one.name, one.country, False, False, 1.0)
+        (
+            f"{source}:{one.event_id}",
+            one.event_id,
+            one.user,
+            one.at,
+            source,
+            one.name,
+            one.name,
+            one.country,
+            False,
+            False,
+            1.0,
+            "co",
+        )
         for one in events
     ]
     names = (
@@ -87,15 +99,6 @@ def insert(connection: duckdb.DuckDBPyConnection, events: Iterable[Event]) -> No
     if rows:
         values = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
         connection.execute(
-            f"INSERT INTO core.events ({names}, estimated_count) VALUES {values}",
+            f"INSERT INTO core.events ({names}, estimated_count, company_key) VALUES {values}",
             [cell for row in rows for cell in row],
         )
-
-
-@contextmanager
-def only(connection: duckdb.DuckDBPyConnection, events: Iterable[Event]) -> Iterator[None]:
-    """core.events with these events alone."""
-    connection.execute("DELETE FROM core.events")
-    insert(connection, events)
-    yield
-    connection.execute("DELETE FROM core.events")
