@@ -143,9 +143,9 @@ def _numeric_from_binary(raw: bytes) -> Decimal:
     unscaled = 0
     for group in struct.unpack_from(f"!{count}h", raw, 8):
         unscaled = unscaled * 10_000 + group
-    number = Decimal(unscaled).scaleb(4 * (weight - count + 1))
-    number = round(number, scale) if -int(number.as_tuple().exponent) != scale else number
-    return -number if sign == 0x4000 else number
+    shift = 4 * (weight - count + 1) + scale
+    unscaled = unscaled * 10**shift if shift >= 0 else unscaled // 10**-shift
+    return Decimal((int(sign == 0x4000), tuple(map(int, str(unscaled))), -scale))
 
 
 def _timestamp_from_binary(raw: bytes) -> datetime:

@@ -9,8 +9,9 @@ from sqlglot import exp
 from semantic.sqlapi.catalog.content import DATABASE
 from semantic.sqlapi.catalog.relations import INFORMATION_SCHEMA, PG_CATALOG, PLACES, regproc_columns, relations
 from semantic.sqlapi.errors import SqlApiError, UnknownTable
+from semantic.sqlapi.rewriting.differences import speak_duckdb
 from semantic.sqlapi.rewriting.naming import output_name
-from semantic.sqlapi.rewriting.tables import contained, name_function_column, position_of
+from semantic.sqlapi.rewriting.tables import position_of
 from semantic.sqlapi.session import Bound, Caller
 from semantic.sqlapi.variables import SERVER_VERSION
 
@@ -34,6 +35,7 @@ def translate(tree: exp.Query, values: Sequence[Bound], caller: Caller) -> tuple
     """A copy of the statement that the catalog's DuckDB runs, and the values of its `$n`. Raises UnknownTable."""
     holder = exp.Subquery(this=tree.copy())
     _lower_names(holder)
+    speak_duckdb(holder)
     for select in holder.find_all(exp.Select):
         _name_columns(select)
     ctes = {cte.alias for cte in holder.find_all(exp.CTE)}
@@ -64,7 +66,6 @@ def _name_columns(select: exp.Select) -> None:
 def _place(table: exp.Table, ctes: set[str]) -> None:
     if not isinstance(table.this, exp.Identifier):
         table.set("db", None)
-        name_function_column(table)
         return
     if table.name in ctes and not table.db:
         return
@@ -114,12 +115,8 @@ def _translated(node: exp.Expr, caller: Caller) -> exp.Expr | None:
             name = str(node.args["operator"]).rpartition(".")[2]
             if name in _OPERATORS:
                 return _OPERATORS[name](node.this, node.expression)
-        case exp.Any() if isinstance(node.this.unnest(), exp.Literal):
-            return exp.Any(this=exp.Paren(this=_list(node.this.unnest().name)))
         case exp.Cast():
             return _cast(node)
-        case exp.EQ(expression=exp.Any()):
-            return contained(node)
         case exp.EQ() | exp.NEQ():
             _compare_functions(node)
         case exp.Func():
@@ -127,12 +124,6 @@ def _translated(node: exp.Expr, caller: Caller) -> exp.Expr | None:
         case _:
             return None
     return None
-
-
-def _list(text: str) -> exp.Array:
-    """A literal such as '{r,p}' as a list."""
-    items = [item for item in text.strip("{}").split(",") if item]
-    return exp.Array(expressions=[exp.Literal.string(item.strip('"')) for item in items])
 
 
 def _type_name(kind: exp.Expr) -> str:

@@ -18,6 +18,7 @@ from semantic.datamodel.types import DataModel, Dimension, Measure, Segment
 from semantic.query.types import Query
 from semantic.sqlapi.errors import MeasureMisuse, NotSupported, SqlApiError
 from semantic.sqlapi.rewriting import predicates
+from semantic.sqlapi.rewriting.differences import speak_duckdb
 from semantic.sqlapi.rewriting.grouping import (
     DONE,
     AdHoc,
@@ -40,9 +41,7 @@ from semantic.sqlapi.rewriting.tables import (
     USER,
     Source,
     Sources,
-    contained,
     find_table,
-    name_function_column,
     public_members,
 )
 
@@ -86,9 +85,7 @@ class Rewriter:
         fold_names(tree)
         self._mark_parameters(tree)
         holder = exp.Subquery(this=tree)
-        for equal in list(tree.find_all(exp.EQ)):
-            if isinstance(equal.expression, exp.Any):
-                equal.replace(contained(equal))
+        speak_duckdb(tree)
         self._query(tree, frozenset(), ())
         tree = holder.this
         self._number_parameters(tree)
@@ -177,10 +174,7 @@ class Rewriter:
         return [_Item(join, node, self._source(node, ctes)) for join, node in places]
 
     def _source(self, node: exp.Expr, ctes: frozenset[str]) -> Source | None:
-        if not isinstance(node, exp.Table):
-            return None
-        if not isinstance(node.this, exp.Identifier):
-            name_function_column(node)
+        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
             return None
         if (node.name in ctes and not node.db) or node.db in CATALOG_SCHEMAS:
             return None

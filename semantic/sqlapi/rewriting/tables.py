@@ -123,18 +123,3 @@ def position_of(node: exp.Expr | None) -> int | None:
     """The 1-based place in the statement where a name stands, where sqlglot has kept it."""
     start = node.meta.get("start") if node is not None else None
     return None if start is None else int(start) + 1
-
-
-def name_function_column(table: exp.Table) -> None:
-    """The alias of a function in FROM names its column too."""
-    alias = table.args.get("alias")
-    if alias is not None and not alias.columns:
-        alias.set("columns", [alias.this.copy()])
-
-
-def contained(node: exp.EQ) -> exp.Expr:
-    """`x = ANY(list)` as DuckDB says it; with a sub-query it stays."""
-    items = node.expression.this.unnest()
-    if isinstance(items, exp.Query | exp.Subquery):
-        return node
-    return exp.Anonymous(this="list_contains", expressions=[items.copy(), node.this.copy()])

@@ -98,7 +98,8 @@ def ask(engine: Engine, sql: str, *values: Bound) -> list[tuple[object, ...]]:
 
 
 CASES: list[tuple[str, list[tuple[object, ...]]]] = [
-    ("SELECT status, MEASURE(count) FROM sales GROUP BY 1 ORDER BY 1", [("done", 3), ("new", 1), ("void", 1), (None, 1)]),
+    ("SELECT status, MEASURE(count) FROM sales GROUP BY 1 ORDER BY 1",
+     [("done", 3), ("new", 1), ("void", 1), (None, 1)]),
     # Grouping is implied by MEASURE; names may be quoted, qualified, aliased, in any letter case.
     ('SELECT S."status", Measure(Count) FROM public.Sales AS S ORDER BY 2 DESC, 1 LIMIT 1', [("done", 3)]),
     ("SELECT COUNT(*), SUM(total), AVG(average), COUNT(DISTINCT buyers) FROM sales", [(6, Decimal(495), 82.5, 3)]),
@@ -140,15 +141,15 @@ CASES: list[tuple[str, list[tuple[object, ...]]]] = [
     ("SELECT MEASURE(total), COUNT(*) FILTER (WHERE city = 'Paris') FROM sales", [(Decimal(495), 2)]),
     # What DuckDB does over the compiled sub-select.
     ("WITH a AS (SELECT status, MEASURE(count) AS n FROM sales GROUP BY 1) SELECT sum(n), max(n) FROM a", [(6, 3)]),
-    ("SELECT status, ROUND(100.0 * MEASURE(count) / SUM(MEASURE(count)) OVER (), 1) FROM sales GROUP BY 1 ORDER BY 2 DESC"
-     " LIMIT 1", [("done", 50.0)]),
+    ("SELECT status, ROUND(100.0 * MEASURE(count) / SUM(MEASURE(count)) OVER (), 1) FROM sales GROUP BY 1"
+     " ORDER BY 2 DESC LIMIT 1", [("done", 50.0)]),
     ("SELECT status, RANK() OVER (ORDER BY MEASURE(total) DESC) AS r FROM sales GROUP BY 1 ORDER BY r LIMIT 1",
      [("void", 1)]),
     ("SELECT MEASURE(count) FROM sales UNION ALL SELECT MEASURE(count) FROM customers", [(6,), (3,)]),
     ("SELECT status, (SELECT MEASURE(credit) FROM customers) FROM sales GROUP BY 1 ORDER BY 1 LIMIT 1",
      [("done", Decimal(70))]),
-    ("SELECT a.status, b.n FROM (SELECT status FROM sales GROUP BY 1) a JOIN (SELECT status, MEASURE(count) n FROM sales"
-     " GROUP BY 1) b ON a.status = b.status WHERE b.n > 1", [("done", 3)]),
+    ("SELECT a.status, b.n FROM (SELECT status FROM sales GROUP BY 1) a JOIN (SELECT status, MEASURE(count) n"
+     " FROM sales GROUP BY 1) b ON a.status = b.status WHERE b.n > 1", [("done", 3)]),
     ("SELECT o.status, v.label FROM orders o JOIN (VALUES ('new', 'fresh')) AS v(s, label) ON v.s = o.status",
      [("new", "fresh")]),
     ("SELECT count(*) FROM sales s WHERE EXISTS (SELECT 1 FROM customers c WHERE c.city = s.city)", [(4,)]),
