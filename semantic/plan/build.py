@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from semantic.datamodel.types import DataModel, Measure
 from semantic.errors import PlanError
-from semantic.plan.joins import Hint, JoinGraph, JoinTree
+from semantic.plan.joins import Hint, JoinGraph, JoinTree, mentioned_cubes
 from semantic.plan.members import Members, changes_grain
 from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape
 from semantic.plan.stages import staged
 from semantic.plan.types import Group, Keys, Part, Plan, Rows, Staged, Value, Where, Windowed
 from semantic.plan.windows import ADDITIVE, base_unit, check_type, series_of, series_range, series_unit, whole_range
+from semantic.query.parse import EMPTY
 from semantic.query.types import SqlCondition
 
 # A join may repeat their rows and they stay the same; counts look at distinct keys instead.
@@ -30,6 +31,8 @@ class Planner:
     def plan(self, shape: Shape) -> Plan:
         """The plan of a shape. Raises PlanError when there is no SQL that would be right."""
         groups = self.groups(shape)
+        if not groups and not shape.measures:
+            raise PlanError(EMPTY, place="query", advice="ask at least one member's values", code="empty_query")
         values = tuple(Value(alias_of(name), name, self.members.target(name).full_name) for name in shape.measures)
         where_filters, having = self.split_filters(shape.conditions)
         where = Where(tuple(time for time in shape.times if time.range), shape.segments, where_filters)
@@ -95,9 +98,7 @@ class Planner:
             cubes = set(tree.cubes)
             needed: dict[Hint, None] = {}
             for join in tree.joins:
-                for path in join_references(join.sql.references.values()):
-                    if path not in cubes:
-                        needed[(path,)] = None
+                needed.update({(cube,): None for cube in mentioned_cubes(join) if cube not in cubes})
             if not needed:
                 return tree
             hints = (*hints, *needed)
@@ -144,15 +145,29 @@ class Planner:
     def _aggregates(
         self, leaves: Sequence[str], tree: JoinTree, groups: tuple[Group, ...], where: Where
     ) -> Iterator[Rows | Keys]:
+        """One select over all joins when nothing is multiplied; else each measure over no more joins than it needs."""
         plain = [leaf for leaf in leaves if not self._is_multiplied(leaf, tree)]
-        multiplied: dict[str, list[str]] = {}
+        shared = [*(group.name for group in groups), *where_members(where)]
+        if len(plain) == len(leaves):
+            if plain:
+                yield Rows(tree, tuple(plain), groups, where)
+            return
+        rows: dict[tuple[str, ...], tuple[JoinTree, list[str]]] = {}
+        keys: dict[str, tuple[JoinTree, list[str]]] = {}
         for leaf in leaves:
-            if leaf not in plain:
-                multiplied.setdefault(self.members.measure(leaf).cube, []).append(leaf)
-        if plain:
-            yield Rows(tree, tuple(plain), groups, where)
-        for cube, repeated in multiplied.items():
-            yield self.keys(cube, repeated, tree, groups, where)
+            # Measures that stay themselves share one scan, over what any of them needs.
+            needed = self._pruned(tree, [*(plain if leaf in plain else [leaf]), *shared])
+            if self._is_multiplied(leaf, needed):
+                keys.setdefault(self.members.measure(leaf).cube, (needed, []))[1].append(leaf)
+            else:
+                rows.setdefault(needed.cubes, (needed, []))[1].append(leaf)
+        for needed, names in rows.values():
+            yield Rows(needed, tuple(names), groups, where)
+        for cube, (_, names) in keys.items():
+            yield self.keys(cube, names, self._pruned(tree, [*names, *shared]), groups, where)
+
+    def _pruned(self, tree: JoinTree, names: Iterable[str]) -> JoinTree:
+        return self.graph.pruned(tree, {cube for hint in self.hints_of(names) for cube in hint})
 
     def _windowed(self, leaf: str, tree: JoinTree, groups: tuple[Group, ...], where: Where, shape: Shape) -> Part:
         measure = self.members.measure(leaf)
@@ -250,14 +265,3 @@ def filter_members(entry: BoundFilter) -> tuple[str, ...]:
     if isinstance(entry, SqlCondition):
         return entry.members
     return tuple(name for child in entry.children for name in filter_members(child))
-
-
-def join_references(references: Iterable[object]) -> Iterator[str]:
-    """The cubes that a join's condition mentions."""
-    for reference in references:
-        kind = getattr(reference, "kind", "")
-        path: tuple[str, ...] = getattr(reference, "path", ())
-        if kind == "cube":
-            yield path[-1]
-        elif kind == "member":
-            yield path[-2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -53,6 +53,20 @@ class JoinGraph:
         if joins is None:
             raise _unjoinable(((root,), *hints))
         return _finished(root, joins)
+
+    def pruned(self, tree: JoinTree, cubes: Iterable[str]) -> JoinTree:
+        """The tree without the joins that lead to none of the given cubes. A left join that nobody looks at repeats
+        rows at most; it never takes any away."""
+        needed = {tree.root, *cubes}
+        kept: list[Join] = []
+        for join in reversed(tree.joins):
+            if join.target in needed:
+                kept.append(join)
+                needed.add(join.source)
+                needed.update(mentioned_cubes(join))
+        if len(kept) == len(tree.joins):
+            return tree
+        return _finished(tree.root, tuple(reversed(kept)))
 
     def _build(self, hints: tuple[Hint, ...]) -> JoinTree:
         best: tuple[str, tuple[Join, ...]] | None = None
@@ -119,6 +133,15 @@ class JoinGraph:
             seen.update(path[-1] for path in following)
             layer = following
         return []
+
+
+def mentioned_cubes(join: Join) -> Iterator[str]:
+    """The cubes that a join's condition mentions."""
+    for reference in join.sql.references.values():
+        if reference.kind == "cube":
+            yield reference.path[-1]
+        elif reference.kind == "member":
+            yield reference.path[-2]
 
 
 def _finished(root: str, joins: tuple[Join, ...]) -> JoinTree:

@@ -33,7 +33,7 @@ _PROPERTIES = frozenset(
 _FORMATS = ("default", "compact", "columnar")
 _WITHOUT_VALUES = ("set", "notSet", "measureFilter")
 _DEEPEST = 50
-_EMPTY = "Query should contain either measures, dimensions or timeDimensions with granularities in order to be valid"
+EMPTY = "Query should contain either measures, dimensions or timeDimensions with granularities in order to be valid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def _parse(payload: Mapping[str, Any], model: DataModel, now: datetime, limits: 
         response_format=_response_format(payload),
     )
     if not (query.measures or query.dimensions or any(time.granularity for time in query.time_dimensions)):
-        raise QueryFormatError(_EMPTY, place="query")
+        raise QueryFormatError(EMPTY, place="query")
     check_members(query, model)
     return replace(query, payload=normalized(query, payload))
 

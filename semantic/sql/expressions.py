@@ -199,7 +199,12 @@ class Expressions:
         if measure.case is not None:
             return self.case(measure.case, measure.cube, scope)
         if measure.type in _CALCULATED:
-            return self._calculated(measure, scope)
+            calculated = self._calculated(measure, scope)
+            return of_one_row(calculated) if scope.ungrouped else calculated
+        if measure.type == "rank":
+            if scope.ungrouped:
+                return exp.Null()
+            raise PlanError(f"'{measure.full_name}' ranks groups", place=measure.full_name, code="multi_stage")
         operand = self.operand(measure, scope)
         if scope.ungrouped:
             return operand if operand is not None else exp.Literal.number(1)
@@ -270,6 +275,30 @@ def aggregate(kind: str, operand: exp.Expr | None, *, distinct: bool = False) ->
     if kind == "count_distinct" or distinct:
         return exp.Count(this=exp.Distinct(expressions=[operand]))
     return exp.Count(this=operand)
+
+
+def of_one_row(tree: exp.Expr) -> exp.Expr:
+    """An expression over aggregates as it is for a single row: a sum is its value, a count is 1 or 0."""
+    return tree.transform(_single, copy=False)
+
+
+def _single(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.Filter):
+        return _only_if([node.expression.this], of_one_row(node.this))
+    if isinstance(node, exp.WithinGroup):
+        ordered: exp.Expr = node.expression.expressions[0].this
+        return ordered
+    if not isinstance(node, exp.AggFunc):
+        return node
+    value = node.this
+    if isinstance(value, exp.Distinct):
+        value = value.expressions[0]
+    if not isinstance(node, (exp.Count, exp.ApproxDistinct, exp.CountIf)):
+        return wrapped(value) if isinstance(value, exp.Expr) else exp.Null()
+    if value is None or isinstance(value, exp.Star):
+        return exp.Literal.number(1)
+    condition = value if isinstance(node, exp.CountIf) else is_set(value)
+    return exp.Case(ifs=[exp.If(this=condition, true=exp.Literal.number(1))], default=exp.Literal.number(0))
 
 
 def _only_if(conditions: list[exp.Expr], value: exp.Expr) -> exp.Expr:
