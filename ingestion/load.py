@@ -18,6 +18,9 @@ from ingestion.sampling import contradiction
 
 __all__ = ["ingest", "known_sources"]
 
+MEMORY_LIMIT = "1GB"
+"""What the engine may hold: more makes no file load faster, and without a limit it keeps all that it has written."""
+
 
 def ingest(
     settings: Settings,
@@ -35,6 +38,7 @@ def ingest(
     items = discover(declaration, path)
     results = []
     with open_warehouse(settings, read_only=False) as backend:
+        backend.con.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         loader = Loader(backend, settings.lake, declaration)
         for item in items:
             result = _load(loader, item)
