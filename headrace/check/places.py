@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -35,7 +36,7 @@ def relative(path: Path, root: Path) -> str:
 def line_of(path: Path, word: str) -> int:
     """The first line that has the word by itself, else 1."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((number for number, line in enumerate(lines, 1) if word in line.replace("(", " ").split()), 1)
+    return next((number for number, line in enumerate(lines, 1) if word in re.findall(r"\w+", line)), 1)
 
 
 @cache

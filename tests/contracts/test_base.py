@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -12,6 +14,7 @@ import pyarrow as pa
 import pytest
 from ibis.backends.duckdb import Backend
 
+import contracts
 from contracts import Contract, Freshness, Integer, Text, column, rule, to, warn
 from contracts.base import LAYERS
 from contracts.errors import DeclarationError, UnknownContract
@@ -141,11 +144,11 @@ def test_types_ignore_what_engines_disagree_on() -> None:
 
 
 def test_contracts_are_found_by_layer_and_table() -> None:
-    contracts = all_contracts()
-    places = [(LAYERS.index(one.terms().layer), one.terms().table) for one in contracts]
+    every = all_contracts()
+    places = [(LAYERS.index(one.terms().layer), one.terms().table) for one in every]
     assert places == sorted(set(places))
-    terms = contracts[0].terms()
-    assert contract_for(terms.layer, terms.table) is contracts[0]
+    terms = every[0].terms()
+    assert contract_for(terms.layer, terms.table) is every[0]
     with pytest.raises(UnknownContract, match=r"no contract for raw\.nothing; layer raw has: .*consent__events"):
         contract_for("raw", "nothing")
 
@@ -157,3 +160,11 @@ def test_relationships_point_at_columns_that_are_there() -> None:
             if target:
                 found = contract_for(target.layer, target.table).column(target.column)
                 assert ibis.dtype(found.dtype) == contract.column(one.columns[0]).dtype
+
+
+def test_the_example_of_the_docs_is_a_contract() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
+    (example, *_) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {**vars(contracts), "timedelta": timedelta}
+    exec(example, names)
+    assert [rule.name for rule in names["ConsentEvents"].rules()][-3:] == ["unique", "freshness", "rows"]
