@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from headrace.errors import HeadraceError
 from semantic.engine import Engine
@@ -23,6 +24,7 @@ from semantic.rest.auth import Authenticator
 from semantic.rest.endpoints import RestApi
 from semantic.rest.errors import RestError, translate
 from semantic.rest.running import HOLD_SECONDS, Waiting
+from semantic.rest.websocket import Conversation
 
 BASE_PATH = "/cubejs-api"
 _METHODS = b"GET,HEAD,PUT,PATCH,POST,DELETE"
@@ -82,7 +84,7 @@ def create_app(engine: Engine, settings: ServeSettings, *, hold_seconds: float =
     )
 
 
-def _routes(api: RestApi) -> list[Route]:
+def _routes(api: RestApi) -> list[BaseRoute]:
     both = ["GET", "POST"]
     v1 = f"{BASE_PATH}/v1"
 
@@ -93,8 +95,12 @@ def _routes(api: RestApi) -> list[Route]:
 
         return Route(path, answer, methods=methods)
 
+    async def talk(socket: WebSocket) -> None:
+        await Conversation(socket, api.methods, api.authenticate).run()
+
     return [
         Route("/", _welcome),
+        WebSocketRoute("/", talk),
         route("/readyz", api.ready, ["GET"]),
         route("/livez", api.alive, ["GET"]),
         route(f"{v1}/load", api.load, both),

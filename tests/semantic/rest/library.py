@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jwt
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Scope
 
 from semantic.rest.server import RestServer, start_rest_server
 
@@ -44,16 +48,59 @@ def token(claims: dict[str, object] | None = None, secret: str = SECRET) -> str:
 
 
 @contextmanager
-def serving(app: Starlette) -> Iterator[RestServer]:
-    """The application on a free port, in a thread of its own."""
+def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that runs in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(start_rest_server(app, port=0), loop).result(10)
     try:
-        yield server
+        yield loop
     finally:
-        asyncio.run_coroutine_threadsafe(server.close(), loop).result(20)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+class SocketTalk:
+    """The client's end of a WebSocket that an application serves in this process."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, app: ASGIApp) -> None:
+        self._loop = loop
+        self._heard: queue.Queue[Message] = queue.Queue()
+        self._said: asyncio.Queue[Message] = asyncio.Queue()
+        self._said.put_nowait({"type": "websocket.connect"})
+        scope = {"type": "websocket", "path": "/", "headers": [], "query_string": b"", "subprotocols": []}
+        self._task = asyncio.run_coroutine_threadsafe(self._serve(app, scope), loop)
+        assert self._heard.get(timeout=10)["type"] == "websocket.accept"
+
+    async def _serve(self, app: ASGIApp, scope: Scope) -> None:
+        async def send(message: Message) -> None:
+            self._heard.put(message)
+
+        await app(scope, self._said.get, send)
+
+    def send_text(self, text: str) -> None:
+        self._loop.call_soon_threadsafe(self._said.put_nowait, {"type": "websocket.receive", "text": text})
+
+    def send_json(self, content: object) -> None:
+        self.send_text(json.dumps(content))
+
+    def receive_json(self) -> Any:
+        return json.loads(self._heard.get(timeout=10)["text"])
+
+    def close(self) -> None:
+        """Leave; raises what the application raised."""
+        leave = {"type": "websocket.disconnect", "code": 1000}
+        self._loop.call_soon_threadsafe(self._said.put_nowait, leave)
+        self._task.result(10)
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[RestServer]:
+    """The application on a free port, in a thread of its own."""
+    with event_loop() as loop:
+        server = asyncio.run_coroutine_threadsafe(start_rest_server(app, port=0), loop).result(10)
+        try:
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(server.close(), loop).result(20)
