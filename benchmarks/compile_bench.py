@@ -27,8 +27,6 @@ from semantic.query.parse import parse_query
 from tests.semantic.judge.cube import Judge, is_installed
 
 NOW = datetime(2025, 6, 30, tzinfo=UTC)
-SHAPES = 200
-KINDS: dict[str, Callable[[int], list[wide_model.Query]]] = {"typical": wide_model.typical, "hard": wide_model.hard}
 
 
 @dataclass(frozen=True)
@@ -48,24 +46,10 @@ class Timing:
         return statistics.quantiles(self.milliseconds, n=20)[-1]
 
 
-def tasks() -> dict[str, tuple[list[wide_model.Query], list[wide_model.Query]]]:
-    """Per task: queries to warm up with, and queries to time."""
-    found = {}
-    for kind, make in KINDS.items():
-        # Twenty shapes that are not timed let every engine load what it loads lazily.
-        shapes = make(SHAPES + 20)
-        found[f"{kind}, new shape"] = shapes[SHAPES:], shapes[:SHAPES]
-        known = shapes[0]
-        renewed = [wide_model.with_new_values(known, number) for number in range(SHAPES + 1)]
-        found[f"{kind}, known shape, new values"] = [*shapes[SHAPES:], renewed[0]], renewed[1:]
-        found[f"{kind}, the same again"] = [known], [known] * SHAPES
-    return found
-
-
 def ours() -> list[Timing]:
     model = load_sources({"shop.yml": wide_model.data_model()})
     timings = []
-    for task, (warm, queries) in tasks().items():
+    for task, (warm, queries) in wide_model.tasks().items():
         compiler = Compiler(model)
 
         def compile_one(query: wide_model.Query, compiler: Compiler = compiler) -> None:
@@ -89,7 +73,7 @@ def cubes() -> list[Timing]:
         judge.open("shop", {"shop.yml": wide_model.data_model()})
         return [
             Timing("Cube 1.7.43", task, [second * 1000 for second in judge.time("shop", queries, warm=warm)])
-            for task, (warm, queries) in tasks().items()
+            for task, (warm, queries) in wide_model.tasks().items()
         ]
 
 

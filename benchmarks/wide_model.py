@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -121,3 +121,21 @@ def _renamed(entry: Query, number: int) -> Query:
     if "values" not in entry:
         return entry
     return entry | {"values": [value if value is None else f"{number}" for value in entry["values"]]}
+
+
+SHAPES = 200
+MAKERS: Mapping[str, Callable[[int], list[Query]]] = {"typical": typical, "hard": hard}
+
+
+def tasks() -> dict[str, tuple[list[Query], list[Query]]]:
+    """Per task: queries to warm up with, and queries to time."""
+    found = {}
+    for kind, make in MAKERS.items():
+        # Twenty shapes that are not timed let every engine load what it loads lazily.
+        shapes = make(SHAPES + 20)
+        found[f"{kind}, new shape"] = shapes[SHAPES:], shapes[:SHAPES]
+        known = shapes[0]
+        renewed = [with_new_values(known, number) for number in range(SHAPES + 1)]
+        found[f"{kind}, known shape, new values"] = [*shapes[SHAPES:], renewed[0]], renewed[1:]
+        found[f"{kind}, the same again"] = [known], [known] * SHAPES
+    return found

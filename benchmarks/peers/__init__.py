@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import venv
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 FOLDER = ROOT / ".bench"
 
 
 @dataclass(frozen=True)
 class Peer:
-    """`script` prints one JSON object: milliseconds by task name."""
+    """`script` lies in this folder and prints one JSON object: milliseconds by task name."""
 
     name: str
     requirements: tuple[str, ...]
     script: str
 
 
-PEERS: tuple[Peer, ...] = ()
+PEERS = (
+    Peer("sidemantic 0.13.0", ("sidemantic==0.13.0", "pyyaml"), "time_sidemantic.py"),
+    Peer("MetricFlow 0.213.0", ("metricflow==0.213.0",), "time_metricflow.py"),
+)
 
 
 def measure(peer: Peer) -> dict[str, list[float]] | str:
     """Milliseconds by task, or why the peer could not be measured."""
-    folder = FOLDER / peer.script.removesuffix(".py")
+    folder = FOLDER / peer.name.split()[0].lower()
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
         venv.create(folder, with_pip=True, clear=True)
@@ -36,13 +39,10 @@ def measure(peer: Peer) -> dict[str, list[float]] | str:
         if done.returncode != 0:
             return f"cannot be installed ({done.stderr.strip().splitlines()[-1:]})"
         (folder / "ready").touch()
-    script = ROOT / "benchmarks" / "peers_scripts" / peer.script
-    done = subprocess.run([python, script], capture_output=True, text=True, check=False, cwd=folder)
+    done = subprocess.run(
+        [python, "-W", "ignore", HERE / peer.script], capture_output=True, text=True, check=False, cwd=folder
+    )
     if done.returncode != 0:
         return f"fails ({done.stderr.strip().splitlines()[-1:]})"
     figures: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
     return figures
-
-
-if __name__ == "__main__":
-    sys.exit("run benchmarks/compile_bench.py")
