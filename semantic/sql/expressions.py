@@ -114,16 +114,11 @@ class Expressions:
 
     def fill(self, sql: Sql, cube: str, scope: Scope) -> exp.Expr:
         """A snippet with its references filled in, and its bare columns bound to the cube's own table."""
-        tree = self.dialect.adapted(sql.tree.copy())
         alias = scope.aliases.get(cube, cube)
-        if isinstance(tree, exp.Column):
-            return self._fill_column(tree, sql, alias, scope)
-        inner = {id(node) for query in tree.find_all(exp.Query) for node in query.find_all(exp.Column)}
-        bound = {name.name for part in tree.find_all(exp.Lambda) for name in part.expressions}
-        for node in list(tree.find_all(exp.Column)):
-            is_reference = node.name.startswith(PLACEHOLDER) or node.table.startswith(PLACEHOLDER)
-            if not is_reference and (id(node) in inner or node.name in bound):
-                continue
+        if isinstance(sql.tree, exp.Column):
+            return self._fill_column(sql.tree, sql, alias, scope)
+        tree = self.dialect.adapted(sql.tree.copy())
+        for node in _free_columns(tree):
             filled = self._fill_column(node, sql, alias, scope)
             if node is tree:
                 return filled
@@ -134,13 +129,7 @@ class Expressions:
         parts = [part.name for part in node.parts]
         reference = sql.references.get(parts[0])
         if reference is None:
-            if (
-                len(parts) == 1 and not self.model.cubes[alias].is_view
-                if alias in self.model.cubes
-                else len(parts) == 1
-            ):
-                return column(parts[0], alias)
-            return node
+            return column(parts[0], alias) if len(parts) == 1 else node.copy()
         if len(parts) == 1:
             return self.reference(reference, scope)
         if reference.kind != "cube":
@@ -275,6 +264,26 @@ def aggregate(kind: str, operand: exp.Expr | None, *, distinct: bool = False) ->
     if kind == "count_distinct" or distinct:
         return exp.Count(this=exp.Distinct(expressions=[operand]))
     return exp.Count(this=operand)
+
+
+def _free_columns(tree: exp.Expr) -> list[exp.Column]:
+    """The columns that belong to the cube or are references: not those of a sub-select or a lambda's own names."""
+    columns: list[exp.Column] = []
+    owners: list[exp.Expr] = []
+    for node in tree.walk():
+        if isinstance(node, exp.Column):
+            columns.append(node)
+        elif isinstance(node, (exp.Query, exp.Lambda)):
+            owners.append(node)
+    if not owners:
+        return columns
+    inner = {id(node) for query in owners if isinstance(query, exp.Query) for node in query.find_all(exp.Column)}
+    bound = {name.name for part in owners if isinstance(part, exp.Lambda) for name in part.expressions}
+    return [node for node in columns if _is_reference(node) or (id(node) not in inner and node.name not in bound)]
+
+
+def _is_reference(node: exp.Column) -> bool:
+    return node.name.startswith(PLACEHOLDER) or node.table.startswith(PLACEHOLDER)
 
 
 def of_one_row(tree: exp.Expr) -> exp.Expr:

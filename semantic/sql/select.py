@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -498,10 +498,15 @@ def _rename_table(select: exp.Expr, name: str, free: str) -> None:
 
 def _parse_table(name: str, cube: Cube) -> exp.Expr:
     try:
-        table = sqlglot.exp.to_table(name)
+        return _table_of(name).copy()
     except SqlglotError:
         message = f"`{name}` is not the name of a table"
         raise PlanError(message, place=cube.name, advice=f"mend sql_table of {cube.name}", code="sql_table") from None
+
+
+@lru_cache(maxsize=1024)
+def _table_of(name: str) -> exp.Table:
+    table = exp.to_table(name)
     for part in ("this", "db", "catalog"):
         identifier = table.args.get(part)
         if isinstance(identifier, exp.Identifier):
