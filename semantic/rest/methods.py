@@ -30,6 +30,10 @@ _REFRESH_KEY = [
 """Cube's default refresh key: clients only look for the list being there."""
 
 
+MANY_ROWS = 1000
+"""From here on rows are written as JSON in a thread: other clients must not wait for it."""
+
+
 class Methods:
     """Answers over one engine."""
 
@@ -51,7 +55,9 @@ class Methods:
         if asked.type != "regularQuery" and not multi:
             raise BadRequest(f"'{asked.type}' query type is not supported by the client.Please update the client.")
         results = await asyncio.gather(*(self.answer(one, context, request_id) for one in asked.queries))
-        return describe_results(self.engine.model, asked, results, multi=multi)
+        if sum(one.rows.count for one in results) < MANY_ROWS:
+            return describe_results(self.engine.model, asked, results, multi=multi)
+        return await asyncio.to_thread(describe_results, self.engine.model, asked, results, multi=multi)
 
     async def answer(self, query: Query, context: SecurityContext, request_id: str) -> Result:
         """One query's result: joined to the same question of somebody else who may see the same."""

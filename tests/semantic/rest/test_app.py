@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.routing import Route
 
 from semantic.engine import Engine
 from semantic.rest.app import create_app
@@ -46,6 +49,14 @@ def test_without_a_secret_nobody_needs_a_token_and_none_is_believed(engine: Engi
     with serving(create_app(engine, Serving())) as server:
         assert post(server, {}).status_code == 200
         assert post(server, {"Authorization": "nonsense"}).status_code == 200
+
+
+def test_every_endpoint_is_documented_and_no_other(engine: Engine) -> None:
+    app = create_app(engine, Serving())
+    served = {route.path for route in app.routes if isinstance(route, Route)} - {"/"}
+    page = (Path(__file__).parents[3] / "docs" / "rest.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(/[a-z0-9/{}_-]+)`", page.split("## A query")[0])) - {"/cubejs-api"}
+    assert {path.removeprefix("/cubejs-api") for path in served} == named
 
 
 def test_preflight(server: RestServer) -> None:
