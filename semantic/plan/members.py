@@ -53,6 +53,21 @@ class Members:
             )
         return made
 
+    def sub_query_keys(self, name: str) -> tuple[Dimension, ...]:
+        """What a dimension computed from measures is computed per: its cube's key, or what a multi-stage one adds to
+        the groups. Raises PlanError when that is nothing."""
+        dimension = self.dimension(name)
+        if dimension.multi_stage is not None:
+            keys = tuple(self.dimension(key) for key in dimension.multi_stage.add_group_by)
+            advice = "say in add_group_by per what it is computed"
+        else:
+            keys = self.model.cubes[dimension.cube].primary_key
+            advice = f"declare a primary_key in {dimension.cube}"
+        if not keys:
+            message = f"'{dimension.full_name}' is computed from measures, but per nothing"
+            raise PlanError(message, place=dimension.full_name, advice=advice, code="no_primary_key")
+        return keys
+
     def lookup(self, name: str) -> AnyMember | None:
         """A member by its full name, of the data model or made while planning."""
         return self._made.get(name) or self.model.member(name)
@@ -114,6 +129,11 @@ class Members:
         if isinstance(member, Dimension) and member.sub_query:
             # Its measures live in a sub-select of their own: nothing of it is joined here.
             subs.setdefault(name)
+            return
+        if isinstance(member, Dimension) and member.multi_stage is not None:
+            subs.setdefault(name)
+            for key in member.multi_stage.add_group_by:
+                self._collect(key, hints, subs, depth + 1)
             return
         for sql in snippets(member):
             for path, referred in references(sql):

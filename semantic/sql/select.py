@@ -239,11 +239,14 @@ class SelectBuilder:
             keys, cube = after
             select.set("from_", exp.From(this=exp.Table(this=quoted(keys))))
             select.append("joins", self._left_join(root, self._key_matches(cube, keys, scope)))
+        staged = [name for name in subs if self.members.dimension(name).multi_stage is not None]
+        subs = tuple(name for name in subs if name not in staged)
         self._join_subs(select, [name for name in subs if name.split(".")[0] == tree.root], scope)
         for join in tree.joins:
             condition = self.expressions.fill(join.sql, join.source, scope)
             select.append("joins", self._left_join(self.table(join.target), condition))
             self._join_subs(select, [name for name in subs if name.split(".")[0] == join.target], scope)
+        self._join_subs(select, staged, scope)
         return select, scope
 
     def _left_join(self, table: exp.Expr, condition: exp.Expr) -> exp.Join:
@@ -300,16 +303,13 @@ class SelectBuilder:
             select.append("joins", self._sub_query(dimension, scope))
 
     def _sub_query(self, dimension: Dimension, scope: Scope) -> exp.Join:
-        keys = self.model.cubes[dimension.cube].primary_key
-        if not keys:
-            message = f"'{dimension.full_name}' is a sub_query, but '{dimension.cube}' has no primary key"
-            raise PlanError(message, place=dimension.full_name, advice="declare a primary_key", code="no_primary_key")
+        keys = self.members.sub_query_keys(dimension.full_name)
         measure = self.members.sub_query_measure(dimension.full_name)
         inner_shape = replace(
             self.shape, measures=(measure,), dimensions=tuple(key.full_name for key in keys), times=(), segments=(),
             filters=(), guards=(), order=(), limit=None, offset=0, ungrouped=False, join_hints=(),
         )  # fmt: skip
-        if dimension.propagate_filters_to_sub_query:
+        if dimension.propagate_filters_to_sub_query or dimension.multi_stage is not None:
             inner_shape = replace(inner_shape, filters=self._propagated(dimension), segments=self.shape.segments)
         plan = self.planner.plan(inner_shape)
         plan = replace(plan, values=(Value("value", measure, measure),))
