@@ -33,12 +33,14 @@ class Judged:
 
 def judge_incoming(backend: Backend, contract: type[Contract], incoming: Incoming, file: str) -> Judged:
     """The SELECT that types and judges. Raises SchemaDrift, naming columns that vanished."""
-    backend.con.execute(f"CREATE OR REPLACE TEMP VIEW {_VIEW} AS {incoming.sql}")
-    schema = backend.table(_VIEW, database=("temp", "main")).schema()
-    wanted = [column.name for column in contract.columns() if not column.is_metadata]
     _check_columns(contract, incoming, file)
-    inner = _compiled(contract, schema)
+    wanted = [column.name for column in contract.columns() if not column.is_metadata]
     extra = tuple(column for column in incoming.columns if column not in wanted)
+    # one order of columns for all files, so that what is compiled for one serves the others
+    ordered = [*(column for column in wanted if column in incoming.columns), *extra, LINES, FAULT, FAULTY_TEXT]
+    backend.con.execute(f"CREATE OR REPLACE TEMP VIEW {_VIEW} AS SELECT {sql.names(ordered)} FROM ({incoming.sql})")
+    schema = backend.table(_VIEW, database=("temp", "main")).schema()
+    inner = _compiled(contract, schema)
     original = _original([column for column in wanted if column in incoming.columns], extra)
     select = (
         f"SELECT {sql.names((*wanted, *extra, LINES))}, "

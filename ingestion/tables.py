@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -33,7 +34,12 @@ class Merged:
 
 def type_of(column: Column) -> str:
     """The column's type in DuckDB."""
-    return exp.DataType.build(column.type.sql_name, dialect="bigquery").sql("duckdb")
+    return _engine_type(column.type.sql_name)
+
+
+@cache
+def _engine_type(name: str) -> str:
+    return exp.DataType.build(name, dialect="bigquery").sql("duckdb")
 
 
 def table_name(table: Table) -> str:
@@ -52,10 +58,11 @@ def ensure_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
             [table.contract],
         ).fetchall()
     )
-    for column in contract.columns():
+    wanted = _spelled(connection, [type_of(column) for column in contract.columns()])
+    for column, type_ in zip(contract.columns(), wanted, strict=True):
         if column.name not in present:
             connection.execute(f"ALTER TABLE {table_name(table)} ADD COLUMN {sql.name(column.name)} {type_of(column)}")
-        elif not _is_same(connection, present[column.name], type_of(column)):
+        elif present[column.name] != type_:
             raise SchemaDrift(
                 f"raw.{table.contract}.{column.name} is {present[column.name]}, its contract "
                 f"{contract.terms().version} says {type_of(column)}: "
@@ -63,9 +70,10 @@ def ensure_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
             )
 
 
-def _is_same(connection: duckdb.DuckDBPyConnection, present: str, wanted: str) -> bool:
-    row = connection.execute(f"SELECT typeof(NULL::{wanted})").fetchone()
-    return row is not None and row[0] == present
+def _spelled(connection: duckdb.DuckDBPyConnection, types: list[str]) -> tuple[str, ...]:
+    """Types as the catalog spells them."""
+    row = connection.execute(f"SELECT {', '.join(f'typeof(NULL::{type_})' for type_ in types)}").fetchone()
+    return row or ()
 
 
 def accepted_rows(connection: duckdb.DuckDBPyConnection, contract: type[Contract], file: Path) -> str:
