@@ -24,6 +24,9 @@ from semantic.sqlapi.session import Bound, Caller
 from semantic.sqlapi.statements import Select, parse_statements
 from semantic.sqlapi.types import PgType
 
+_CACHE_SIZE = 1024
+"""Statements whose plans are kept."""
+
 
 @dataclass(frozen=True)
 class SqlPlan:
@@ -52,7 +55,8 @@ def plan_sql(
     with translated():
         check_functions(found[0].tree)
         rewritten = rewrite(engine, found[0].tree, parameters, security_context, user)
-    return SqlPlan(rewritten.tree.sql("duckdb"), rewritten.parameters, rewritten.queries)
+    values = rewritten.parameters([parameter.value for parameter in parameters])
+    return SqlPlan(rewritten.tree.sql("duckdb"), values, rewritten.queries)
 
 
 def rewrite(
@@ -79,17 +83,34 @@ class SqlPlanner:
         self._engine = engine
         self._security_context = security_context
         self._catalog = Catalog(engine)
+        self._kinds: dict[str, bool] = {}
+        self._cache: dict[tuple[object, ...], tuple[str, Rewritten]] = {}
 
     def plan(self, select: Select, values: Sequence[Bound], caller: Caller) -> Planned:
-        check_functions(select.tree)
-        if not self._is_semantic(select.tree):
+        if not self._is_semantic(select):
+            check_functions(select.tree)
             return self._catalog.plan(select, values, caller)
+        sql, found = self._rewritten(select, values, caller)
+        return Planned(sql, found.parameters([bound.value for bound in values]), self._engine.reader)
+
+    def _rewritten(self, select: Select, values: Sequence[Bound], caller: Caller) -> tuple[str, Rewritten]:
+        """Rewritten once for each statement: values are bound afterwards."""
+        key = (select.sql, tuple(bound.type.oid for bound in values), caller.user, self._engine.compiler())
+        known = self._cache.get(key)
+        if known is not None:
+            return known
+        check_functions(select.tree)
         found = rewrite(self._engine, select.tree, values, self._security_context, caller.user)
-        return Planned(found.tree.sql("duckdb"), found.parameters, self._engine.reader)
+        known = (found.tree.sql("duckdb"), found)
+        if found.is_reusable:
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.pop(next(iter(self._cache)), None)
+            self._cache[key] = known
+        return known
 
     def explain(self, select: Select, caller: Caller) -> Sequence[str]:
         """The SQL that would run, line by line."""
-        if not self._is_semantic(select.tree):
+        if not self._is_semantic(select):
             return [select.sql]
         check_functions(select.tree)
         with translated():
@@ -148,8 +169,16 @@ class SqlPlanner:
                 return {"number": pg.NUMERIC, "time": pg.TIMESTAMP, "boolean": pg.BOOL}.get(member.type, pg.TEXT)
         return None
 
-    def _is_semantic(self, tree: exp.Query) -> bool:
+    def _is_semantic(self, select: Select) -> bool:
         """Whether any table is neither the catalog's nor the statement's own. Statements without tables are not."""
+        known = self._kinds.get(select.sql)
+        if known is None:
+            if len(self._kinds) >= _CACHE_SIZE:
+                self._kinds.clear()
+            known = self._kinds[select.sql] = self._reads_semantic_tables(select.tree)
+        return known
+
+    def _reads_semantic_tables(self, tree: exp.Query) -> bool:
         folded = tree.copy()
         fold_names(folded)
         ctes = {cte.alias for cte in folded.find_all(exp.CTE)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import ClassVar
 
 import sqlglot
@@ -175,6 +176,7 @@ class _Text:
         return _Text(sql, self.tokens[first:last], self.tokens[first].start)
 
 
+@lru_cache(maxsize=1024)
 def parse_statements(sql: str) -> tuple[Statement, ...]:
     """The statements of a query string; none for an empty one.
 

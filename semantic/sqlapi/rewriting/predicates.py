@@ -15,7 +15,7 @@ from sqlglot import exp
 from semantic.datamodel.types import Dimension, Measure, Segment
 from semantic.query.types import Condition, Filter, SqlCondition
 from semantic.sqlapi.errors import MeasureMisuse
-from semantic.sqlapi.rewriting.grouping import ConstantOf, Parts, client_columns, needs_truth
+from semantic.sqlapi.rewriting.grouping import Parts, client_columns, needs_truth
 from semantic.sqlapi.rewriting.tables import Column, Sources, position_of
 
 _COMPARISONS: dict[type[exp.Expr], str] = {exp.GT: "gt", exp.GTE: "gte", exp.LT: "lt", exp.LTE: "lte"}
@@ -53,7 +53,7 @@ def push(condition: exp.Expr, parts: Parts) -> Pushed:
         if segment is not None:
             segments.append(segment)
             continue
-        found = _operator(part, sources, parts.constant_of)
+        found = _operator(part, sources)
         if found is not None:
             filters.extend(found)
         else:
@@ -72,37 +72,37 @@ def segment_of(part: exp.Expr, sources: Sources) -> str | None:
     return found.full_name if found is not None and isinstance(found.member, Segment) else None
 
 
-def _operator(part: exp.Expr, sources: Sources, constant_of: ConstantOf) -> list[Filter] | None:
+def _operator(part: exp.Expr, sources: Sources) -> list[Filter] | None:
     """The conditions that mean exactly this, or None."""
     try:
         if isinstance(part, exp.Not):
-            return _negated(part.this, sources, constant_of)
+            return _negated(part.this, sources)
         if isinstance(part, exp.Is) and isinstance(part.expression, exp.Null):
             return [Condition(_dimension(part.this, sources).full_name, "notSet")]
         if isinstance(part, exp.In) and not part.args.get("query"):
             column = _comparable(part.this, sources)
-            return [Condition(column.full_name, "equals", _texts(part.expressions, column, constant_of))]
+            return [Condition(column.full_name, "equals", _texts(part.expressions, column))]
         if isinstance(part, exp.Between) and not part.args.get("symmetric"):
             column = _number(part.this, sources)
-            low, high = _texts([part.args["low"], part.args["high"]], column, constant_of)
+            low, high = _texts([part.args["low"], part.args["high"]], column)
             return [Condition(column.full_name, "gte", (low,)), Condition(column.full_name, "lte", (high,))]
-        return _comparison(part, sources, constant_of)
+        return _comparison(part, sources)
     except LookupError:
         return None
 
 
-def _negated(part: exp.Expr, sources: Sources, constant_of: ConstantOf) -> list[Filter] | None:
+def _negated(part: exp.Expr, sources: Sources) -> list[Filter] | None:
     if isinstance(part, exp.Paren):
-        return _negated(part.this, sources, constant_of)
+        return _negated(part.this, sources)
     if isinstance(part, exp.Is) and isinstance(part.expression, exp.Null):
         return [Condition(_dimension(part.this, sources).full_name, "set")]
     if isinstance(part, exp.In) and not part.args.get("query"):
         column = _comparable(part.this, sources)
-        return _unequal(column, _texts(part.expressions, column, constant_of))
+        return _unequal(column, _texts(part.expressions, column))
     return None
 
 
-def _comparison(part: exp.Expr, sources: Sources, constant_of: ConstantOf) -> list[Filter] | None:
+def _comparison(part: exp.Expr, sources: Sources) -> list[Filter] | None:
     kind = type(part)
     if kind not in _FLIPPED:
         return None
@@ -111,9 +111,9 @@ def _comparison(part: exp.Expr, sources: Sources, constant_of: ConstantOf) -> li
         left, right, kind = right, left, _FLIPPED[kind]
     if kind in _COMPARISONS:
         column = _number(left, sources)
-        return [Condition(column.full_name, _COMPARISONS[kind], _texts([right], column, constant_of))]
+        return [Condition(column.full_name, _COMPARISONS[kind], _texts([right], column))]
     column = _comparable(left, sources)
-    values = _texts([right], column, constant_of)
+    values = _texts([right], column)
     return [Condition(column.full_name, "equals", values)] if kind is exp.EQ else _unequal(column, values)
 
 
@@ -146,10 +146,10 @@ def _number(node: exp.Expr, sources: Sources) -> Column:
     return found
 
 
-def _texts(nodes: list[exp.Expr], column: Column, constant_of: ConstantOf) -> tuple[str, ...]:
+def _texts(nodes: list[exp.Expr], column: Column) -> tuple[str, ...]:
     """Constants as the texts that conditions take. Raises LookupError for NULL and for values of another type."""
     assert isinstance(column.member, Dimension)
-    return tuple(_text(constant_of(node), column.member.type) for node in nodes)
+    return tuple(_text(literal_value(node), column.member.type) for node in nodes)
 
 
 def _text(value: object, kind: str) -> str:

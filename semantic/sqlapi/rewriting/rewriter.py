@@ -50,11 +50,22 @@ Compile = Callable[[Query, DataModel], CompiledQuery]
 
 @dataclass(frozen=True)
 class Rewritten:
-    """One statement in DuckDB's SQL; `parameters` are the values of its `$n`. `queries` are what was compiled."""
+    """One statement in DuckDB's SQL, with `$n` for values; `queries` are what was compiled.
+
+    `values` and `slots` go together: the value of a `$n` of compiled SQL, or the number of the client's parameter that
+    it is. `is_reusable` is false when the SQL itself depends on a parameter's value.
+    """
 
     tree: exp.Query
-    parameters: tuple[object, ...]
+    values: tuple[object, ...]
+    slots: tuple[int | None, ...]
     queries: tuple[Query, ...]
+    is_reusable: bool
+
+    def parameters(self, bound: Sequence[object]) -> tuple[object, ...]:
+        """The values of the statement's `$n`, given those of the client's parameters."""
+        pairs = zip(self.values, self.slots, strict=True)
+        return tuple(value if slot is None else bound[slot - 1] for value, slot in pairs)
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,8 @@ class Rewriter:
         self._bound = bound
         self._user = user
         self._values: list[object] = []
+        self._slots: list[int | None] = []
+        self._is_reusable = True
         self._queries: list[Query] = []
 
     def rewrite(self, statement: exp.Query) -> Rewritten:
@@ -89,7 +102,7 @@ class Rewriter:
         self._query(tree, frozenset(), ())
         tree = holder.this
         self._number_parameters(tree)
-        return Rewritten(tree, tuple(self._values), tuple(self._queries))
+        return Rewritten(tree, tuple(self._values), tuple(self._slots), tuple(self._queries), self._is_reusable)
 
     # Parameters: the client's are named $c1, $c2 ... until the end, so that they never meet those of compiled SQL.
 
@@ -108,16 +121,19 @@ class Rewriter:
             name = str(mark.this)
             if name.startswith("c"):
                 if name not in numbers:
-                    self._values.append(self._bound[int(name[1:]) - 1][0])
+                    self._values.append(None)
+                    self._slots.append(int(name[1:]))
                     numbers[name] = len(self._values)
                 mark.set("this", str(numbers[name]))
             else:
                 mark.set("this", name.removeprefix("s"))
 
     def _constant(self, node: exp.Expr) -> object:
+        """What the SQL itself must know, such as the unit of DATE_TRUNC. Raises LookupError for what is not constant."""
         inner = node.this if isinstance(node, exp.Cast) and isinstance(node.this, exp.Placeholder) else node
         if isinstance(inner, exp.Placeholder) and str(inner.this).startswith("c"):
             value = self._bound[int(str(inner.this)[1:]) - 1][0]
+            self._is_reusable = False
             if value is None:
                 raise LookupError
             return value
@@ -415,6 +431,7 @@ class Rewriter:
             if str(mark.this).isdigit():
                 mark.set("this", f"s{int(str(mark.this)) + shift}")
         self._values += compiled.parameters
+        self._slots += [None] * len(compiled.parameters)
         names = {(output.member, output.granularity): output.name for output in outputs}
         _rename(tree, compiled, names)
         embedded = exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
