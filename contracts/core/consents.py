@@ -17,7 +17,7 @@ class Consents(Contract, layer="core", table="consents", version="1.0.0", key="c
         nullable=True,
         references=warn(to("core", "users", "user_key")),
     )
-    company_key: Text = column("Company that asked.", references=warn(to("core", "companies", "company_key")))
+    company_key: Text = column("Company that asked.", references=to("core", "companies", "company_key"))
     opened_at: Instant = column("When it was asked, else when it was given (UTC).")
     asked_at: Instant = column("When it was asked (UTC); NULL when no question was seen.", nullable=True)
     given_at: Instant = column("When it was answered (UTC); NULL without an answer.", nullable=True)
@@ -31,11 +31,9 @@ class Consents(Contract, layer="core", table="consents", version="1.0.0", key="c
     asked_count: Number = column("Estimated number of questions.", ge=0)
     given_count: Number = column("Estimated number of answers.", ge=0)
     seconds_to_given: Number = column(
-        "Seconds from question to answer, where both are known.", nullable=True, ge=0, unit="seconds"
+        "Seconds from question to answer, where both are known.", nullable=True, unit="seconds"
     )
-    is_asked: Boolean = column("Whether a question was seen.", nullable=True)
-    is_given: Boolean = column("Whether an answer was seen.", nullable=True)
-    is_paired: Boolean = column("Whether question and answer are of the same visitor.", nullable=True)
-    is_user_known: Boolean = column(
-        "Whether the export names the visitor; if not, nothing can be paired.", nullable=True
-    )
+    is_asked: Boolean = column("Whether a question was seen.")
+    is_given: Boolean = column("Whether an answer was seen.")
+    is_paired: Boolean = column("Whether question and answer are of the same visitor.")
+    is_user_known: Boolean = column("Whether the export names the visitor; if not, nothing can be paired.")

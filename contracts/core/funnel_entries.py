@@ -34,12 +34,10 @@ class FunnelEntries(Contract, layer="core", table="funnel_entries", version="1.0
     domain: Text = column("Site of the attributed event.", nullable=True)
     country: Text = column("Country of the attributed event.", nullable=True)
     region: Text = column("Region of the attributed event.", nullable=True)
-    entry_count: Integer = column("1 in every row, to be summed.", ge=0, nullable=True)
-    step_count: Integer = column("Steps of the funnel.", ge=0, nullable=True)
-    reached_count: Integer = column("Steps that were reached.", ge=0, nullable=True)
-    converted_count: Integer = column("1 if all steps were reached, else 0.", ge=0, nullable=True)
+    entry_count: Integer = column("1 in every row, to be summed.", ge=0)
+    step_count: Integer = column("Steps of the funnel.", ge=0)
+    reached_count: Integer = column("Steps that were reached.", ge=0)
+    converted_count: Integer = column("1 if all steps were reached, else 0.", ge=0)
     seconds_to_convert: Number = column("Seconds from entry to conversion.", nullable=True, unit="seconds")
-    is_converted: Boolean = column("Whether all steps were reached within the window.", nullable=True)
-    is_window_complete: Boolean = column(
-        "Whether the source's data covers the whole conversion window of the entry.", nullable=True
-    )
+    is_converted: Boolean = column("Whether all steps were reached within the window.")
+    is_window_complete: Boolean = column("Whether the source's data covers the whole conversion window of the entry.")

@@ -12,7 +12,7 @@ class FunnelSteps(Contract, layer="core", table="funnel_steps", version="1.0.0",
 
     entry_step_key: Text = column("Entry and number of the step.")
     entry_key: Text = column(
-        "Entry of core.funnel_entries.", nullable=True, references=warn(to("core", "funnel_entries", "entry_key"))
+        "Entry of core.funnel_entries.", nullable=True, references=to("core", "funnel_entries", "entry_key")
     )
     user_key: Text = column("User of the entry.", nullable=True, references=warn(to("core", "users", "user_key")))
     company_key: Text = column(
@@ -32,16 +32,14 @@ class FunnelSteps(Contract, layer="core", table="funnel_steps", version="1.0.0",
     domain: Text = column("Site of the attributed event.", nullable=True)
     country: Text = column("Country of the attributed event.", nullable=True)
     region: Text = column("Region of the attributed event.", nullable=True)
-    entry_count: Integer = column("1 in every row: entries, seen from this step.", ge=0, nullable=True)
-    reached_count: Integer = column("1 if the step was reached, else 0.", ge=0, nullable=True)
+    entry_count: Integer = column("1 in every row: entries, seen from this step.", ge=0)
+    reached_count: Integer = column("1 if the step was reached, else 0.", ge=0)
     next_reached_count: Integer = column(
-        "1 if the next step was reached too, else 0; NULL for the last step.", ge=0, nullable=True
+        "1 if the next step was reached too, else 0; NULL for the last step.", nullable=True, ge=0
     )
     seconds_from_entry: Number = column("Seconds from entry to this step.", nullable=True, unit="seconds")
     seconds_from_previous: Number = column(
         "Seconds from first reaching the step before; NULL without order.", nullable=True, unit="seconds"
     )
-    is_reached: Boolean = column("Whether the step was reached.", nullable=True)
-    is_window_complete: Boolean = column(
-        "Whether the source's data covers the whole conversion window of the entry.", nullable=True
-    )
+    is_reached: Boolean = column("Whether the step was reached.")
+    is_window_complete: Boolean = column("Whether the source's data covers the whole conversion window of the entry.")

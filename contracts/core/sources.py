@@ -12,5 +12,7 @@ class Sources(Contract, layer="core", table="sources", version="1.0.0", key="rec
     record_source: Text = column("Name of the source.")
     source_description: Text = column("What the source tells about.", nullable=True)
     count_is: Text = column(
-        "Whether its counts are as observed, or extrapolated from the sample already.", nullable=True
+        "Whether its counts are as observed, or extrapolated from the sample already.",
+        nullable=True,
+        isin=("observed", "extrapolated"),
     )

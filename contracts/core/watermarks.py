@@ -12,4 +12,4 @@ class Watermarks(Contract, layer="core", table="watermarks", version="1.0.0", ke
     record_source: Text = column("Source of the events.")
     first_event_at: Instant = column("First event (UTC).", nullable=True)
     last_event_at: Instant = column("Latest event (UTC): nothing after it is known.")
-    event_count: Integer = column("Events of the source.", ge=0, nullable=True)
+    event_count: Integer = column("Events of the source.", ge=0)

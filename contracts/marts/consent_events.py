@@ -10,7 +10,7 @@ from contracts.types import Boolean, Instant, Number, Text
 class ConsentEvents(Contract, layer="marts", table="consent_events", version="1.0.0", key="event_key"):
     """One row per event of a consent notice, with the profile of its company and the consent that it opened."""
 
-    event_key: Text = column("Source and id of the event.")
+    event_key: Text = column("Source and id of the event.", references=to("core", "events", "event_key"))
     company_key: Text = column("Source and id of the company.", references=warn(to("core", "companies", "company_key")))
     company_id: Text = column("Public key of the company.", nullable=True)
     user_key: Text = column(
@@ -34,12 +34,12 @@ class ConsentEvents(Contract, layer="marts", table="consent_events", version="1.
     device_type: Text = column("Device of the visitor.", nullable=True)
     browser: Text = column("Browser of the visitor.", nullable=True)
     domain: Text = column("Site that showed the notice.", nullable=True)
-    observed_count: Number = column("Events as observed in the sample.", ge=0, nullable=True)
+    observed_count: Number = column("Events as observed in the sample.", ge=0)
     estimated_count: Number = column("Events as estimated for all visitors: observed / sampling rate.", ge=0)
     asked_count: Number = column("Estimated number of questions that the event stands for.", ge=0)
     given_count: Number = column("Estimated number of answers to them, or of answers without a question.", ge=0)
     seconds_to_given: Number = column(
         "Seconds from question to answer, where both are known.", nullable=True, unit="seconds"
     )
-    is_sampling_rate_missing: Boolean = column("Whether the source gave no rate, so that 1 was taken.", nullable=True)
-    is_paired: Boolean = column("Whether question and answer are of the same visitor.", nullable=True)
+    is_sampling_rate_missing: Boolean = column("Whether the source gave no rate, so that 1 was taken.")
+    is_paired: Boolean = column("Whether question and answer are of the same visitor.")
