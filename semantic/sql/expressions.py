@@ -228,10 +228,12 @@ class Expressions:
         if isinstance(value, exp.Star):
             value = self.key(measure.cube, scope)
         if not conditions:
-            if scope.ungrouped and measure.type == "count" and value is not None:
-                return _only_if([is_set(value)], exp.Literal.number(1))
+            if scope.ungrouped and measure.type in _COUNTS and value is not None:
+                return _only_if([is_set(wrapped(value))], exp.Literal.number(1))
             return value
-        if value is None or (scope.ungrouped and measure.type == "count"):
+        if scope.ungrouped and measure.type in _COUNTS and value is not None and measure.sql is not None:
+            conditions.append(is_set(wrapped(value)))
+        if value is None or (scope.ungrouped and measure.type in _COUNTS):
             value = exp.Literal.number(1)
         return _only_if(conditions, value)
 
@@ -249,6 +251,7 @@ class Expressions:
         return total
 
 
+_COUNTS = ("count", "count_distinct", "count_distinct_approx")
 _CALCULATED = ("number", "string", "boolean", "time", "number_agg")
 _AGGREGATES: Mapping[str, type[exp.AggFunc]] = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}
 
