@@ -142,12 +142,12 @@ def _judge(subject: _Subject, rule: Rule, place: int) -> tuple[int, str | None]:
     """How many rows break the rule, and examples of them as JSON text."""
     table, rows, figure = subject.table, subject.rows, subject.figures.get(str(place))
     if isinstance(rule, RowRule):
-        return _with_sample(subject, rule, int(figure or 0), table.filter(~rule.holds(table)))
+        return _with_sample(subject, rule, int(figure or 0), lambda: table.filter(~rule.holds(table)))
     if isinstance(rule, Unique):
         repeated = repetitions(table, rule.columns)
         repeats: Any = repeated["rows"]
         failing = int((repeats.sum() - repeated.count()).to_pyarrow().as_py() or 0)
-        return _with_sample(subject, rule, failing, repeated)
+        return _with_sample(subject, rule, failing, lambda: repeated)
     if isinstance(rule, Relationship):
         return _judge_relationship(subject, rule)
     if isinstance(rule, Recent):
@@ -158,8 +158,8 @@ def _judge(subject: _Subject, rule: Rule, place: int) -> tuple[int, str | None]:
     raise AssertionError(f"rule {rule.name} has no check")
 
 
-def _with_sample(subject: _Subject, rule: Rule, failing: int, broken: ir.Table) -> tuple[int, str | None]:
-    return failing, _sample(subject.contract, broken, rule.columns) if failing else None
+def _with_sample(subject: _Subject, rule: Rule, failing: int, broken: Callable[[], ir.Table]) -> tuple[int, str | None]:
+    return failing, _sample(subject.contract, broken(), rule.columns) if failing else None
 
 
 def repetitions(table: ir.Table, columns: Iterable[str]) -> ir.Table:
@@ -191,8 +191,10 @@ def _judge_relationship(subject: _Subject, rule: Relationship) -> tuple[int, str
     target = subject.related(rule.target.layer, rule.target.table)
     if target is None:
         return subject.rows, json.dumps({"missing table": f"{rule.target.layer}.{rule.target.table}"})
-    lost = orphans(subject.table, rule.columns[0], target, rule.target.column)
-    return _with_sample(subject, rule, int(lost.count().to_pyarrow().as_py()), lost)
+    column, found = rule.columns[0], rule.target.column
+    # the key alone is looked up: wide rows would only be carried through the join to be counted
+    failing = orphans(subject.table.select(column), column, target.select(found), found).count().to_pyarrow().as_py()
+    return _with_sample(subject, rule, int(failing), lambda: orphans(subject.table, column, target, found))
 
 
 def _sample(contract: type[Contract], failing: ir.Table, columns: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 import ibis
 import ibis.expr.types as ir
@@ -147,6 +148,7 @@ def _row(report: Report, place: int, result: RuleResult) -> dict[str, object]:
 
 
 def _related(backend: SQLBackend, places: Tables) -> Callable[[str, str], ir.Table | None]:
+    @cache
     def related(layer: str, table: str) -> ir.Table | None:
         place = places.get((layer, table))
         return backend.table(place[1], database=place[0]) if place else None
