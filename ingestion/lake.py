@@ -20,6 +20,8 @@ from ingestion.errors import LakeError
 
 METADATA_KEY = "headrace"
 STAGING = ".staging"
+DISK_FULL = "No space left"
+"""How the engine's messages tell a full disk."""
 
 
 def staging_path(lake: Path, identity: Identity) -> Path:
@@ -41,8 +43,9 @@ def stage(connection: duckdb.DuckDBPyConnection, rows: str, identity: Identity, 
         connection.execute(
             f"COPY ({rows}) TO {sql.text(target)} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {metadata})"
         )
-    except duckdb.IOException as error:
-        if str(target) in str(error) or "No space" in str(error):
+    except duckdb.Error as error:
+        target.unlink(missing_ok=True)
+        if str(target) in str(error) or DISK_FULL in str(error):
             raise LakeError(f"the lake cannot be written: {error}") from error
         raise
 

@@ -13,6 +13,7 @@ from ingestion.batch import BatchResult, IngestReport
 from ingestion.declaration import Source, known_sources, load_source
 from ingestion.discovery import Item, discover
 from ingestion.errors import IngestionError, LakeError, UnreadableInput
+from ingestion.lake import DISK_FULL
 from ingestion.loader import Loader
 from ingestion.sampling import contradiction
 
@@ -58,6 +59,8 @@ def _load(loader: Loader, item: Item) -> BatchResult:
     except duckdb.OutOfMemoryException as error:
         raise LakeError(f"{item.name}: out of memory or of disk to spill to: {error}") from error
     except duckdb.Error as error:
+        if DISK_FULL in str(error):
+            raise LakeError(f"{item.name}: the disk is full, nothing of the file was loaded: {error}") from error
         return loader.fail(item, UnreadableInput(f"{item.name}: {error}"))
 
 
