@@ -6,6 +6,7 @@ buffer of its result is what goes to the socket.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,15 +33,45 @@ from semantic.sqlapi.types import (
 TEXT_FORMAT = 0
 BINARY_FORMAT = 1
 
-_NULL_LENGTH = np.array([-1], dtype=">i4").tobytes()
+SMALL_CELLS = 256
+_INT2 = struct.Struct("!h")
+_INT4 = struct.Struct("!i")
+_NULL_LENGTH = _INT4.pack(-1)
 _EPOCH_DAYS = 10957
 """From 1970-01-01 to 2000-01-01, where PostgreSQL counts from."""
 _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
 _NUMPY_BINARY = {INT2: ">i2", INT4: ">i4", OID: ">u4", INT8: ">i8", FLOAT4: ">f4", FLOAT8: ">f8"}
 
 
-def data_rows(batch: pa.RecordBatch, types: Sequence[PgType], formats: Sequence[int]) -> memoryview:
+def data_rows(batch: pa.RecordBatch, types: Sequence[PgType], formats: Sequence[int]) -> bytes | memoryview:
     """The rows of a batch as DataRow messages."""
+    if batch.num_rows * batch.num_columns <= SMALL_CELLS and FLOAT4 not in types:
+        return _few_rows(batch, types, formats)
+    return many_rows(batch, types, formats)
+
+
+def _few_rows(batch: pa.RecordBatch, types: Sequence[PgType], formats: Sequence[int]) -> bytes:
+    """Value by value: for a few, calling kernels takes longer than the work."""
+    columns = [
+        [_cell(value, kind, code) for value in column.to_pylist()]
+        for column, kind, code in zip(batch.columns, types, formats, strict=True)
+    ]
+    messages = []
+    for row in zip(*columns, strict=True):
+        body = _INT2.pack(len(types)) + b"".join(row)
+        messages.append(b"D" + _INT4.pack(len(body) + 4) + body)
+    return b"".join(messages)
+
+
+def _cell(value: Any, kind: PgType, code: int) -> bytes:
+    if value is None:
+        return _NULL_LENGTH
+    encoded = values.binary(value, kind) if code else values.text(value, kind).encode()
+    return _INT4.pack(len(encoded)) + encoded
+
+
+def many_rows(batch: pa.RecordBatch, types: Sequence[PgType], formats: Sequence[int]) -> memoryview:
+    """The rows of a batch as DataRow messages, column by column."""
     columns = [
         binary_column(column, kind) if code else text_column(column, kind)
         for column, kind, code in zip(batch.columns, types, formats, strict=True)

@@ -26,7 +26,7 @@ from semantic.sqlapi.errors import (
 )
 from semantic.sqlapi.messages import Column
 from semantic.sqlapi.parameters import parameter
-from semantic.sqlapi.portal import Encoder, Planned, Portal, describe, format_codes
+from semantic.sqlapi.portal import Chunk, Encoder, Planned, Portal, describe, format_codes
 from semantic.sqlapi.types import TEXT, PgType
 from semantic.sqlapi.variables import Transaction, Variables
 
@@ -392,7 +392,7 @@ class Session:
         """Rows, and how it ended: complete, or suspended at the limit."""
         types = [column.type for column in portal.columns]
 
-        def encode(batch: pa.RecordBatch) -> memoryview:
+        def encode(batch: pa.RecordBatch) -> bytes | memoryview:
             return encoding.data_rows(batch, types, codes)
 
         sent, is_complete = await self._stream(portal, encode, limit)
@@ -401,15 +401,28 @@ class Session:
         )
 
     async def _stream(self, portal: Portal, encode: Encoder, limit: int | None) -> tuple[int, bool]:
-        """How many rows were sent, and whether there are no more."""
+        """How many rows were sent, and whether there are no more. One chunk is encoded while another is sent."""
         sent = 0
-        while not portal.is_finished and (limit is None or sent < limit):
-            left = None if limit is None else limit - sent
-            chunk = await self._call(portal, lambda left=left: portal.fetch(left, encode))  # type: ignore[misc]
-            self._connection.queue(chunk.data)
-            sent += chunk.rows
-            await self._connection.flush_if_large()
-        return sent, portal.is_finished and (limit is None or sent < limit)
+        if portal.is_finished or limit == 0:
+            return sent, portal.is_finished
+        ahead = asyncio.create_task(self._fetch_chunk(portal, encode, limit))
+        try:
+            while True:
+                chunk = await ahead
+                sent += chunk.rows
+                self._connection.queue(chunk.data)
+                if chunk.is_last or sent == limit:
+                    return sent, chunk.is_last
+                left = None if limit is None else limit - sent
+                ahead = asyncio.create_task(self._fetch_chunk(portal, encode, left))
+                await self._connection.flush_if_large()
+        finally:
+            if not ahead.done():
+                portal.interrupt("a lost connection")
+                await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _fetch_chunk(self, portal: Portal, encode: Encoder, limit: int | None) -> Chunk:
+        return await self._call(portal, lambda: portal.fetch(limit, encode))
 
     async def _copy(self, statement: st.Copy) -> None:
         portal = self._open(statement.select, ())

@@ -33,6 +33,11 @@ def text(value: Any, kind: PgType) -> str:
             return "\\x" + value.hex()
         case datetime():
             return _datetime_text(value)
+        case time():
+            whole = value.isoformat()
+            return whole.rstrip("0") if value.microsecond else whole
+        case Decimal():
+            return format(value, "f")
         case tuple() if kind is pg.INTERVAL:
             return interval_text(*value)
         case dict() | list() | tuple():

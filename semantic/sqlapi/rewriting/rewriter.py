@@ -129,7 +129,7 @@ class Rewriter:
                 mark.set("this", name.removeprefix("s"))
 
     def _constant(self, node: exp.Expr) -> object:
-        """What the SQL itself must know, such as the unit of DATE_TRUNC. Raises LookupError for what is not constant."""
+        """What the SQL itself must know, such as the unit of DATE_TRUNC. Raises LookupError where it is no constant."""
         inner = node.this if isinstance(node, exp.Cast) and isinstance(node.this, exp.Placeholder) else node
         if isinstance(inner, exp.Placeholder) and str(inner.this).startswith("c"):
             value = self._bound[int(str(inner.this)[1:]) - 1][0]

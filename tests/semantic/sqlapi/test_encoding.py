@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from semantic.sqlapi import types as pg
-from semantic.sqlapi.encoding import data_rows
+from semantic.sqlapi.encoding import data_rows, many_rows
 from semantic.sqlapi.parameters import parameter
 from semantic.sqlapi.values import numeric_binary
 
@@ -62,7 +62,11 @@ def test_values_come_back(kind: pg.PgType, code: int, data: some.DataObject) -> 
     arrow, strategy = VALUES[kind]
     column = data.draw(some.lists(some.none() | strategy, max_size=8))
     batch = pa.RecordBatch.from_arrays([pa.array(column, arrow), pa.array(column, arrow)], ["a", "b"])
+    encoded = bytes(many_rows(batch, [kind, kind], [code, 0]))
+    assert kind is pg.FLOAT8 or bytes(data_rows(batch, [kind, kind], [code, 0])) == encoded
     rows = read_rows(bytes(data_rows(batch, [kind, kind], [code, 0])))
+    assert len(rows) == len(read_rows(encoded))
+    assert [parameter(row[0], kind, code) for row in read_rows(encoded)] == column
     assert [parameter(row[0], kind, code) for row in rows] == column
     assert [parameter(row[1], kind, 0) for row in rows] == column
 
@@ -71,7 +75,7 @@ def test_values_come_back(kind: pg.PgType, code: int, data: some.DataObject) -> 
 def test_a_slice_encodes_as_its_rows_alone(numbers: list[int], data: some.DataObject) -> None:
     start = data.draw(some.integers(0, len(numbers) - 1))
     batch = pa.RecordBatch.from_arrays([pa.array(numbers), pa.array([str(n) for n in numbers])], ["a", "b"])
-    rows = read_rows(bytes(data_rows(batch.slice(start), [pg.INT8, pg.TEXT], [0, 1])))
+    rows = read_rows(bytes(many_rows(batch.slice(start), [pg.INT8, pg.TEXT], [0, 1])))
     assert rows == [[str(n).encode(), str(n).encode()] for n in numbers[start:]]
 
 
