@@ -14,7 +14,7 @@ from headrace.check.members import Columns, bare_column
 from headrace.check.places import Place, place_of
 from headrace.lineage.build import members
 from headrace.lineage.graph import Graph
-from semantic.datamodel.types import DataModel
+from semantic.datamodel.types import DataModel, Dimension, Measure, Member
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,31 @@ def check_retired(contracts: Sequence[type[Contract]], *, root: Path, today: dat
                 )
                 place = place_of(contract, root, column.name)
                 yield Finding("retired-past", "warning", f"{contract.terms().name}.{column.name}", message, *place)
+
+
+def check_public_members(old: DataModel, new: DataModel, *, folder: str) -> Iterator[Finding]:
+    """Public members of views that are gone or of another type, unless `meta.deprecated` announced it before."""
+    for view in (cube for cube in old.cubes.values() if cube.is_view and cube.public):
+        for member in members(view):
+            if not member.public or member.meta.get("deprecated"):
+                continue
+            now = new.member(member.full_name)
+            if now is None or not (now.public and new.cubes[view.name].public):
+                change = "removed: it is gone" if now is None else "removed: it is private now"
+            elif _type_of(now) != _type_of(member):
+                change = f"retyped: was {_type_of(member)}, is {_type_of(now)}"
+            else:
+                continue
+            message = f"{member.full_name} {change}; announce it in a revision before: `meta: {{deprecated: ...}}`"
+            place = now.place if now else member.place
+            reach = (member.full_name,) if isinstance(member, Measure) else ()
+            yield Finding("breaking", "error", member.full_name, message, f"{folder}/{place.file}", place.line, reach)
+
+
+def _type_of(member: Member) -> str:
+    if isinstance(member, Measure):
+        return "time" if member.type == "time" else "text" if member.type == "string" else "measure"
+    return member.type if isinstance(member, Dimension) else "segment"
 
 
 def check_descriptions(

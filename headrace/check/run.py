@@ -11,7 +11,7 @@ from contracts.base import Contract
 from contracts.errors import ContractError
 from contracts.registry import all_contracts
 from contracts.results import check_environment, write_results
-from headrace.check.breaking import Lineage, check_changes, check_descriptions, check_retired
+from headrace.check.breaking import Lineage, check_changes, check_descriptions, check_public_members, check_retired
 from headrace.check.findings import Finding
 from headrace.check.members import check_members
 from headrace.check.models import check_models, known_columns
@@ -113,6 +113,7 @@ def _check_base(subject: _Subject, base: str) -> Iterator[Finding]:
         yield from check_changes(subject.contracts, before, lineage, root=root, today=subject.today)
         old = data_model_in(folder)
         columns = known_columns(subject.contracts)
+        yield from check_public_members(old, subject.data_model, folder=subject.folder)
         yield from check_descriptions(old, subject.data_model, before, columns, folder=subject.folder)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from contracts import Contract, Deprecation, Instant, Integer, Number, Text, column
 from contracts.changes import revision
-from headrace.check.breaking import check_descriptions, check_retired
+from headrace.check.breaking import check_descriptions, check_public_members, check_retired
 from headrace.check.findings import Finding
 from headrace.check.members import check_members
 from headrace.check.models import known_columns
@@ -53,9 +53,9 @@ Check = Callable[[str], list[Finding]]
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Callable[[str], DataModel]:
-    def loaded(more: str) -> DataModel:
-        (tmp_path / "sales.yml").write_text(CUBE.replace("MORE", more))
+def load(tmp_path: Path) -> Callable[..., DataModel]:
+    def loaded(more: str, includes: str = "[buyer, sale_id]") -> DataModel:
+        (tmp_path / "sales.yml").write_text(CUBE.replace("MORE", more).replace("[buyer, sale_id]", includes))
         return load_data_model(tmp_path, strict=False)
 
     return loaded
@@ -166,3 +166,28 @@ def test_a_description_left_behind_is_stale(load: Callable[[str], DataModel]) ->
     )
     new = load(dimension(member.replace(" before tax", "")))
     assert list(check_descriptions(old, new, before, COLUMNS, folder="semantic/model")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "messages"),
+    [
+        ("[buyer, sale_id]", "[sale_id, buyer]", []),
+        ("[sale_id]", "[sale_id, buyer]", []),
+        ("[buyer, sale_id]", "[sale_id]", ["shop.buyer removed: it is gone; announce it in a revision before"]),
+        ("[buyer, sale_id]", "[{name: buyer, alias: client}, sale_id]", ["shop.buyer removed: it is gone"]),
+        ("[{name: buyer, meta: {deprecated: gone by May}}, sale_id]", "[sale_id]", []),
+    ],
+)
+def test_public_members_are_promises(load: Callable[..., DataModel], old: str, new: str, messages: list[str]) -> None:
+    found = list(check_public_members(load("", old), load("", new), folder="semantic/model"))
+    assert len(found) == len(messages)
+    for one, message in zip(found, messages, strict=True):
+        assert (one.rule, one.level) == ("breaking", "error")
+        assert one.message.startswith(message)
+
+
+def test_a_public_member_keeps_its_type(load: Callable[..., DataModel]) -> None:
+    before, after = (f"name: label, sql: sale_id, type: {type_}" for type_ in ("string", "number"))
+    models = (load(dimension(text), "[label]") for text in (before, after))
+    (found,) = check_public_members(*models, folder="semantic/model")
+    assert found.message.startswith("shop.label retyped: was string, is number; announce it")
