@@ -37,6 +37,7 @@ class Planner:
         where_filters, having = self.split_filters(shape.conditions)
         where = Where(tuple(time for time in shape.times if time.range), shape.segments, where_filters)
         wanted = [*shape.measures, *(name for entry in having for name in filter_members(entry))]
+        self._check_switches(wanted, groups, where_filters)
         try:
             tree = self.tree(self.hints(shape))
         except PlanError as error:
@@ -64,6 +65,19 @@ class Planner:
         for leaves in facts.values():
             tree = self.tree(self.hints_of([*leaves, *names]))
             yield from self.parts(tuple(dict.fromkeys(leaves)), tree, groups, where, shape)
+
+    def _check_switches(self, wanted: Sequence[str], groups: Sequence[Group], filters: Sequence[BoundFilter]) -> None:
+        """A measure that depends on a switch has a meaning only for one value of it at a time."""
+        chosen = {group.target for group in groups}
+        for entry in filters:
+            if isinstance(entry, BoundCondition) and entry.operator in ("equals", "in") and len(entry.slots) == 1:
+                chosen.add(self.members.target(entry.member).full_name)
+        for name in wanted:
+            for needed in self.members.dependencies(name).sub_queries:
+                if self.members.dimension(needed).type == "switch" and needed not in chosen:
+                    message = f"'{name}' depends on the switch '{needed}', and the query says nothing about it"
+                    advice = f"group by {needed}, or filter it to one value"
+                    raise PlanError(message, place=name, advice=advice, code="switch")
 
     # Resolution
 

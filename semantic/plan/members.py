@@ -130,6 +130,10 @@ class Members:
             # Its measures live in a sub-select of their own: nothing of it is joined here.
             subs.setdefault(name)
             return
+        if isinstance(member, Dimension) and member.type == "switch":
+            # It is in no table: every row is looked at once per value.
+            subs.setdefault(name)
+            return
         if isinstance(member, Dimension) and member.multi_stage is not None:
             subs.setdefault(name)
             for key in member.multi_stage.add_group_by:

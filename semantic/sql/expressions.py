@@ -186,7 +186,11 @@ class Expressions:
         if known is not None:
             return known.copy()
         if measure.case is not None:
-            return self.case(measure.case, measure.cube, scope)
+            chosen = self.case(measure.case, measure.cube, scope)
+            if isinstance(chosen, exp.Case) and isinstance(chosen.this, exp.Expr) and not scope.ungrouped:
+                # One value per group, whether it is grouped by or filtered to one.
+                chosen.set("this", exp.Max(this=chosen.this))
+            return chosen
         if measure.type in _CALCULATED:
             calculated = self._calculated(measure, scope)
             return of_one_row(calculated) if scope.ungrouped else calculated
@@ -296,7 +300,10 @@ def of_one_row(tree: exp.Expr) -> exp.Expr:
 
 def _single(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Filter):
-        return _only_if([node.expression.this], of_one_row(node.this))
+        kept = _only_if([node.expression.this], of_one_row(node.this))
+        if isinstance(node.this, (exp.Count, exp.ApproxDistinct, exp.CountIf)):
+            kept.set("default", exp.Literal.number(0))
+        return kept
     if isinstance(node, exp.WithinGroup):
         ordered: exp.Expr = node.expression.expressions[0].this
         return ordered

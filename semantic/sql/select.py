@@ -302,7 +302,18 @@ class SelectBuilder:
             dimension = self.members.dimension(name)
             select.append("joins", self._sub_query(dimension, scope))
 
+    def _switch(self, dimension: Dimension) -> exp.Join:
+        """The values of a switch, each beside every row."""
+        values: exp.Query | None = None
+        for value in dimension.values:
+            one = exp.Select(expressions=[self._aliased(exp.Literal.string(value), "value")])
+            values = one if values is None else exp.Union(this=values, expression=one, distinct=False)
+        alias = exp.TableAlias(this=quoted(sub_alias(dimension.full_name)))
+        return exp.Join(this=exp.Subquery(this=values, alias=alias), kind="CROSS")
+
     def _sub_query(self, dimension: Dimension, scope: Scope) -> exp.Join:
+        if dimension.type == "switch":
+            return self._switch(dimension)
         keys = self.members.sub_query_keys(dimension.full_name)
         measure = self.members.sub_query_measure(dimension.full_name)
         inner_shape = replace(
