@@ -13,7 +13,9 @@ class FraudReview(Contract, layer="marts", table="fraud_review", version="1.0.0"
     signed_up_at: Instant = column("When the account was created (UTC).", nullable=True)
     channel: Text = column("Channel that brought the user.", nullable=True)
     country: Text = column("ISO code of the user's country.", nullable=True)
-    reasons: Text = column("Reasons of the rules that hold, with their weights; NULL when none does.", nullable=True)
+    review_reasons: Text = column(
+        "Reasons of the rules that hold, with their weights; NULL when none does.", nullable=True
+    )
     accounts_on_device_count: Integer = column(
         "Most accounts seen on one of the user's devices, this one included.", ge=0
     )

@@ -107,15 +107,15 @@ def _journeys(funnel: Funnel) -> Iterator[Part]:
             " INNER JOIN sessions ON events.user_key = sessions.user_key"
             " AND events.occurred_at BETWEEN sessions.started_at AND sessions.ended_at"
         )
+    if funnel.order == "strict":
+        marks["is_in_scope"] = condition_sql(funnel.scope) if funnel.scope else "TRUE"
+        columns.append(f"{marks['is_in_scope']} AS is_in_scope")
     yield (
         "marked",
         f"SELECT {_entity(funnel)} AS entity_key, events.event_key, events.event_id, events.user_key,"
         f" events.occurred_at, {attributes}, {', '.join(columns)} FROM events{sessions}",
     )
-    scope = " OR ".join(marks)
-    if funnel.order == "strict":
-        scope = "TRUE"
-    yield "journeys", f"SELECT * FROM marked WHERE NOT entity_key IS NULL AND ({scope})"
+    yield "journeys", f"SELECT * FROM marked WHERE NOT entity_key IS NULL AND ({' OR '.join(marks)})"
 
 
 def _disjoint(marks: dict[str, str]) -> dict[str, str]:
@@ -375,7 +375,8 @@ def _touched(funnel: Funnel) -> Iterator[Part]:
     yield (
         "filled",
         f"SELECT journeys.* FROM journeys INNER JOIN counted ON {' AND '.join(limits)} WHERE {filled}"
-        f" QUALIFY ROW_NUMBER() OVER (PARTITION BY journeys.entity_key, CASE {step} END ORDER BY journeys.event_id) = 1",
+        f" QUALIFY ROW_NUMBER() OVER"
+        f" (PARTITION BY journeys.entity_key, CASE {step} END ORDER BY journeys.event_id) = 1",
     )
     yield (
         "touch",

@@ -26,7 +26,7 @@ COLUMNS = {
     "signed_up_at": ("TIMESTAMP", "When the account was created (UTC)."),
     "channel": ("STRING", "Channel that brought the user."),
     "country": ("STRING", "ISO code of the user's country."),
-    "reasons": ("STRING", "Reasons of the rules that hold, with their weights; NULL when none does."),
+    "review_reasons": ("STRING", "Reasons of the rules that hold, with their weights; NULL when none does."),
     **{name: ("INT64", comment) for name, comment in SIGNALS.items()},
     "revenue_usd": ("NUMERIC(38, 9)", "What advertisers owe."),
     "chargeback_usd": ("NUMERIC(38, 9)", "Of that, what they took back."),
@@ -51,7 +51,7 @@ def review_query() -> str:
         f"CASE WHEN {held} THEN CONCAT('; ', {text}) ELSE '' END" for held, text in zip(holds, texts, strict=True)
     ]
     judged = {
-        "reasons": f"NULLIF(SUBSTR(CONCAT({', '.join(reasons)}), 3), '')",
+        "review_reasons": f"NULLIF(SUBSTR(CONCAT({', '.join(reasons)}), 3), '')",
         "score": "CAST(LEAST(score, 100) AS INT64)",
         "is_for_review": f"score >= {int(content['review_from'])}",
     }
