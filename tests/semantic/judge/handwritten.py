@@ -14,6 +14,11 @@ def _placed(granularity: str | None = None, span: list[str] | None = None) -> di
     return part | ({"granularity": granularity} if granularity else {}) | ({"dateRange": span} if span else {})
 
 
+def _staged(granularity: str, span: list[str] | None = None) -> dict[str, Any]:
+    year = ["2024-01-01", "2024-12-31"]
+    return {"dimension": "staged.placed_at", "granularity": granularity, "dateRange": span or year}
+
+
 def _rolling(measure: str, granularity: str, span: list[str] | None = None, **more: Any) -> Query:
     time = _placed(granularity, span or HALF_YEAR)
     return {"measures": [f"orders.{measure}"], "timeDimensions": [time], **more}
@@ -301,6 +306,60 @@ VIEWS: Mapping[str, Query] = {
     },
 }
 
+STAGES: Mapping[str, Query] = {
+    "grouped_by": {
+        "measures": ["staged.amount", "staged.amount_of_status"],
+        "dimensions": ["staged.status", "staged.is_gift"],
+    },
+    "grouped_by_what_is_not_there": {"measures": ["staged.amount_of_status"], "dimensions": ["staged.is_gift"]},
+    "reduced_by": {
+        "measures": ["staged.amount", "staged.amount_without_status"],
+        "dimensions": ["staged.status", "staged.is_gift"],
+    },
+    "reduced_and_filtered": {
+        "measures": ["staged.amount_without_status"],
+        "dimensions": ["staged.status"],
+        "filters": [{"member": "staged.is_gift", "operator": "equals", "values": ["true"]}],
+    },
+    "share": {"measures": ["staged.share_of_all"], "dimensions": ["staged.status"]},
+    "share_by_two": {"measures": ["staged.share_of_all"], "dimensions": ["staged.status", "customers.is_vip"]},
+    "rank": {"measures": ["staged.amount", "staged.rank_of_status"], "dimensions": ["staged.status"]},
+    "rank_in_groups": {"measures": ["staged.rank_of_status"], "dimensions": ["staged.status", "staged.is_gift"]},
+    "shift": {"measures": ["staged.amount", "staged.amount_a_month_before"], "timeDimensions": [_staged("month")]},
+    "shift_of_days": {
+        "measures": ["staged.amount_a_month_before"],
+        "timeDimensions": [_staged("day", ["2024-03-20", "2024-04-10"])],
+    },
+    "growth": {"measures": ["staged.growth"], "timeDimensions": [_staged("month")]},
+    "grouped_finer": {"measures": ["staged.mean_by_day"], "dimensions": ["staged.status"]},
+    "grouped_finer_with_plain": {
+        "measures": ["staged.largest_of_buyers", "staged.amount"],
+        "dimensions": ["staged.status"],
+    },
+}
+
+FILTER_PARAMS: Mapping[str, Query] = {
+    "values_and_a_range": {
+        "measures": ["filtered.count", "filtered.amount"],
+        "dimensions": ["filtered.status"],
+        "filters": [{"member": "filtered.status", "operator": "equals", "values": ["paid", "new"]}],
+        "timeDimensions": [{"dimension": "filtered.placed_at", "dateRange": ["2024-01-01", "2024-03-31"]}],
+    },
+    "nothing": {"measures": ["filtered.count"], "dimensions": ["filtered.status"]},
+    "set": {"measures": ["filtered.count"], "filters": [{"member": "filtered.status", "operator": "set"}]},
+    "either": {
+        "measures": ["filtered.count"],
+        "filters": [
+            {
+                "or": [
+                    {"member": "filtered.status", "operator": "equals", "values": ["paid"]},
+                    {"member": "filtered.status", "operator": "notSet"},
+                ]
+            }
+        ],
+    },
+}
+
 ORDER: Mapping[str, Query] = {
     "nulls_descending": {"dimensions": ["customers.city"], "order": {"customers.city": "desc"}},
     "nulls_ascending": {"dimensions": ["customers.city"], "order": {"customers.city": "asc"}},
@@ -339,5 +398,7 @@ QUERIES: Mapping[str, Query] = {
     **{f"rolling/{name}": query for name, query in ROLLING.items()},
     **{f"filters/{name}": query for name, query in FILTERS.items()},
     **{f"views/{name}": query for name, query in VIEWS.items()},
+    **{f"stages/{name}": query for name, query in STAGES.items()},
+    **{f"filter_params/{name}": query for name, query in FILTER_PARAMS.items()},
     **{f"order/{name}": query for name, query in ORDER.items()},
 }

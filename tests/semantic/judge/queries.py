@@ -67,6 +67,8 @@ ARENAS = (
     ("products", "product_tags", "tags"),
     ("visits",),
     ("gifts",),
+    ("staged",),
+    ("filtered",),
     ("sales",),
     ("places",),
     ("catalog",),
