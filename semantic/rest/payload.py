@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
 from starlette.requests import Request
 
 from semantic.rest.errors import BadRequest, ServerFailure
@@ -47,9 +48,9 @@ class Parameters:
         if not isinstance(value, str):
             return value
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise BadRequest(f"Unable to decode query param as JSON, error: {explain(error)}") from error
+            return decode(value)
+        except NotJson as error:
+            raise BadRequest(f"Unable to decode query param as JSON, error: {error}") from error
 
 
 async def read_parameters(request: Request) -> Parameters:
@@ -63,18 +64,34 @@ def decode_body(body: bytes) -> Mapping[str, object]:
     if not body.strip():
         return {}
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ServerFailure(f"SyntaxError: {explain(error)}") from error
+        content = decode(body)
+    except NotJson as error:
+        raise ServerFailure(f"SyntaxError: {error}") from error
     return content if isinstance(content, dict) else {}
 
 
-def explain(error: Exception) -> str:
-    """A JSON error as JavaScript's engine words it."""
-    if not isinstance(error, json.JSONDecodeError):
+class NotJson(ValueError):
+    """Text that is not JSON; the message is what JavaScript's engine says of it."""
+
+
+def decode(text: str | bytes) -> object:
+    """JSON as the standard has it: no NaN, no half of a surrogate pair. Raises NotJson."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise NotJson(_explain(text, error)) from error
+
+
+def _explain(text: str | bytes, found: Exception) -> str:
+    """The place of the error, which Python's own decoder knows."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        reason = _REASONS.get(error.msg, error.msg)
+        return f"{reason} at position {error.pos} (line {error.lineno} column {error.colno})"
+    except (ValueError, RecursionError):
         return "Unexpected nesting or encoding in JSON"
-    reason = _REASONS.get(error.msg, error.msg)
-    return f"{reason} at position {error.pos} (line {error.lineno} column {error.colno})"
+    return f"{found}"
 
 
 async def _body(request: Request) -> bytes:

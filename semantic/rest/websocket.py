@@ -8,7 +8,6 @@ ends a subscription.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from semantic.rest.auth import Authenticator
 from semantic.rest.errors import BadRequest, ContinueWait, Forbidden, RestError, translate
 from semantic.rest.methods import Methods, SecurityContext
-from semantic.rest.payload import Parameters, explain
+from semantic.rest.payload import NotJson, Parameters, decode
 
 POLL_SECONDS = 5.0
 """How often a subscription looks for changes."""
@@ -56,12 +55,12 @@ class Conversation:
 
     async def _hear(self, text: str) -> None:
         try:
-            message = json.loads(text)
+            message = decode(text)
             if not isinstance(message, dict):
                 raise BadRequest("A message is a JSON object")
             await self._take(message)
-        except (ValueError, RecursionError) as error:
-            await self._send({"message": {"error": f"SyntaxError: {explain(error)}"}, "status": 500})
+        except NotJson as error:
+            await self._send({"message": {"error": f"SyntaxError: {error}"}, "status": 500})
         except RestError as error:
             await self._send(_reply(None, error.body, error.status))
 
