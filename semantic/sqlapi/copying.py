@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -65,7 +66,10 @@ class CopyEncoder:
             for column, known in zip(batch.columns, self._columns, strict=True)
         ]
         lines = pc.binary_join_element_wise(*columns, _large(self._statement.delimiter))
-        return messages.frame(b"d", ("\n".join(lines.to_pylist()) + "\n").encode())
+        ended = pc.binary_join_element_wise(lines, _large(""), _large("\n"))
+        # The data buffer of the lines is the text of them all.
+        offsets = np.frombuffer(ended.buffers()[1], dtype=np.int64)[ended.offset : ended.offset + len(ended) + 1]
+        return messages.frame(b"d", bytes(memoryview(ended.buffers()[2])[int(offsets[0]) : int(offsets[-1])]))
 
     def _escaped(self, column: pa.Array) -> pa.Array:
         if self._statement.format == "text":

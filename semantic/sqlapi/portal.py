@@ -6,6 +6,7 @@ All methods but `interrupt` block and belong on a worker thread, one at a time.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from semantic.sqlapi.types import from_duckdb
 
 BATCH_ROWS = 32_768
 """Rows that are encoded at a time: enough to keep kernels busy, little enough to keep memory flat."""
+
+FEW_ROWS = 100
+"""So few rows are encoded right away, without a thread."""
 
 Encoder = Callable[[pa.RecordBatch], "bytes | memoryview"]
 
@@ -57,7 +61,8 @@ class Portal:
         self._resources = ExitStack()
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._reader: pa.RecordBatchReader | None = None
-        self._rest: pa.RecordBatch | None = None
+        self._ahead: deque[pa.RecordBatch] = deque()
+        self._is_exhausted = False
         self._stop: SqlApiError | None = None
         self._lock = threading.Lock()
         self.columns: tuple[Column, ...] = ()
@@ -75,30 +80,44 @@ class Portal:
             cursor.execute(planned.sql, list(planned.parameters))
             self.columns = columns_of(cursor)
             self._reader = cursor.to_arrow_reader(BATCH_ROWS)
+            self._read_ahead()
             self.is_started = True
+            self.is_finished = self._is_exhausted and not self._ahead
+
+    @property
+    def is_buffered(self) -> bool:
+        """Whether all rows that are left are few and here already: `fetch` will not block."""
+        return self._is_exhausted and sum(batch.num_rows for batch in self._ahead) <= FEW_ROWS
 
     def fetch(self, limit: int | None, encode: Encoder) -> Chunk:
         """The next rows, at most `limit` of them, and at most a batch."""
         with translated():
             self._check()
-            batch = self._next()
-            if batch is None:
+            if not self._ahead:
+                self._read_ahead()
+            if not self._ahead:
                 self.is_finished = True
                 return Chunk(b"", 0, True)
+            batch = self._ahead.popleft()
             if limit is not None and batch.num_rows > limit:
-                self._rest = batch.slice(limit)
+                self._ahead.appendleft(batch.slice(limit))
                 batch = batch.slice(0, limit)
-            elif batch.num_rows < BATCH_ROWS:
-                # Most likely the end: finding out now saves the client's last round trip.
-                self._rest = self._read()
-                self.is_finished = self._rest is None
+            self.is_finished = self._is_exhausted and not self._ahead
             return Chunk(encode(batch), batch.num_rows, self.is_finished)
 
-    def _next(self) -> pa.RecordBatch | None:
-        if self._rest is not None:
-            batch, self._rest = self._rest, None
-            return batch
-        return self._read()
+    def _read_ahead(self) -> None:
+        """One batch; after a short one, which most likely is the last, look whether it is: that saves a round trip."""
+        batch = self._read()
+        if batch is not None:
+            self._ahead.append(batch)
+        if batch is not None and batch.num_rows < BATCH_ROWS:
+            following = self._read()
+            if following is not None:
+                self._ahead.append(following)
+                return
+            self._is_exhausted = True
+        elif batch is None:
+            self._is_exhausted = True
 
     def _read(self) -> pa.RecordBatch | None:
         while self._reader is not None:
@@ -132,7 +151,7 @@ class Portal:
             if cursor is not None and not self.is_finished:
                 cursor.interrupt()
         self._reader = None
-        self._rest = None
+        self._ahead.clear()
         self._resources.close()
 
 

@@ -405,6 +405,10 @@ class Session:
         sent = 0
         if portal.is_finished or limit == 0:
             return sent, portal.is_finished
+        if portal.is_buffered:
+            chunk = portal.fetch(limit, encode)
+            self._connection.queue(chunk.data)
+            return chunk.rows, chunk.is_last
         ahead = asyncio.create_task(self._fetch_chunk(portal, encode, limit))
         try:
             while True:
@@ -530,7 +534,11 @@ class Session:
             await self._close(self._closing.pop())
 
     async def _close(self, portal: Portal) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._pool, portal.close)
+        """Closing waits for a query that runs, so that it is done on a thread then."""
+        if portal.is_finished:
+            portal.close()
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._pool, portal.close)
 
     async def _drop_portal(self, name: str) -> None:
         bound = self._portals.pop(name, None)
