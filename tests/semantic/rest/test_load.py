@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from semantic.rest.server import RestServer
+from tests.semantic.rest.library import token
+
 BY_GENRE = {"measures": ["loans.count", "loans.fees"], "dimensions": ["loans.genre"], "order": {"loans.genre": "asc"}}
 BY_MONTH = {
     "measures": ["loans.count"],
@@ -247,6 +250,17 @@ def test_row_level_access(api: httpx.Client) -> None:
         {"guarded.town": "Graz", "guarded.count": "1"},
     ]
     assert body["query"]["filters"] == [{"member": "guarded.town", "operator": "set"}]
+
+
+def test_a_group_sees_more(server: RestServer) -> None:
+    query = {"dimensions": ["guarded.name", "guarded.town"], "order": {"guarded.name": "asc"}}
+    headers = {"Authorization": token({"groups": ["librarians"]})}
+    body = httpx.post(f"{server.url}/load", json={"query": query}, headers=headers).json()
+    assert [row["guarded.name"] for row in body["data"]] == ["Ida", "Max", "Zoe"]
+    assert body["query"]["filters"] == []
+    cubes = httpx.get(f"{server.url}/meta", headers=headers).json()["cubes"]
+    (guarded,) = (one for one in cubes if one["name"] == "guarded")
+    assert [one["name"] for one in guarded["dimensions"]] == ["guarded.id", "guarded.town", "guarded.name"]
 
 
 def test_a_value_that_is_no_number(api: httpx.Client) -> None:
