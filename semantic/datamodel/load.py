@@ -183,7 +183,9 @@ def _build(reading: Reading, dialect: str) -> DataModel:
     while True:
         report = Report()
         cubes, culprits = _attempt(remaining, frozenset(broken), report, dialect)
-        problems += [problem for problem in report.problems if problem not in problems]
+        if not broken:
+            # Later rounds only repeat, of what needs a broken cube, that it is not there.
+            problems += report.problems
         if not culprits:
             break
         for name in culprits:
@@ -204,7 +206,7 @@ def _attempt(
 ) -> tuple[dict[str, Cube], list[str]]:
     records = {d.name: record for d in definitions.values() if (record := _record(d, report)) is not None}
     cube_records = [records[d.name] for d in definitions.values() if d.kind == "cube" and d.name in records]
-    names = _names(cube_records)
+    names = _names(cube_records, [d for d in definitions.values() if d.kind == "cube"])
     cubes: dict[str, Cube] = {}
     for record in cube_records:
         builder = CubeBuilder(_without_joins_to(record, gone), names, report, dialect=dialect)
@@ -230,12 +232,15 @@ def _record(definition: Definition, report: Report) -> Record | None:
     return record if isinstance(record, Record) else None
 
 
-def _names(records: Sequence[Record]) -> Names:
+def _names(records: Sequence[Record], definitions: Sequence[Definition]) -> Names:
+    """Every name that is written; of what is broken too, so that what mentions it is not reported as well."""
     members: dict[str, frozenset[str]] = {}
+    for definition in definitions:
+        lists = (definition.node.get(kind) for kind in ("measures", "dimensions", "segments"))
+        named = (item.get("name") for found in lists if found is not None for item in found.items)
+        members[definition.name] = frozenset(str(name.value) for name in named if name is not None)
     granularities: dict[tuple[str, str], frozenset[str]] = {}
     for record in records:
-        items = [item for kind in ("measures", "dimensions", "segments") for item in record.get(kind, ())]
-        members[record["name"]] = frozenset(item["name"] for item in items)
         for item in record.get("dimensions", ()):
             if item["type"] == "time":
                 custom = frozenset(entry["name"] for entry in item.get("granularities", ()))

@@ -140,7 +140,7 @@ def identifier(node: Node, path: str, report: Report) -> Any:
     """A name made of letters, digits and underscores that does not begin with a digit."""
     if isinstance(node.value, str) and IDENTIFIER.fullmatch(node.value):
         return node.value
-    report.add(node.place, path, "name", f"`{node.value}` is not a name: letters, digits and underscores only")
+    report.add(node.place, path, "name", f"`{_shown(node)}` is not a name: letters, digits and underscores only")
     return INVALID
 
 
@@ -150,7 +150,7 @@ def member_name(node: Node, path: str, report: Report) -> Any:
         value = node.value.strip().removeprefix("{").removesuffix("}").strip()
         if all(IDENTIFIER.fullmatch(part) for part in value.split(".")):
             return value
-    report.add(node.place, path, "member", f"`{node.value}` is not the name of a member")
+    report.add(node.place, path, "member", f"`{_shown(node)}` is not the name of a member")
     return INVALID
 
 
@@ -263,4 +263,6 @@ def matching(check: Callable[[str], bool], rule: str, message: str) -> Reader:
 
 
 def _shown(node: Node) -> str:
-    return str(node.plain())[:80]
+    if isinstance(node.value, tuple):
+        return "a list"
+    return "a mapping" if isinstance(node.value, Mapping) else str(node.value)[:80]

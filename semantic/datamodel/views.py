@@ -52,6 +52,8 @@ class ViewBuilder:
         self.report = report
         self.dialect = dialect
         self.title: str = record.get("title") or titleize(self.name)
+        cubes_in_paths = (cube for item in record.get("cubes", ()) for cube in item["join_path"].split("."))
+        self.lacks_cubes = any(cube in names.members and cube not in cubes for cube in cubes_in_paths)
         self.inclusions = tuple(self._inclusions())
 
     def build(self) -> Cube:
@@ -119,6 +121,9 @@ class ViewBuilder:
     def _join_path(self, item: Record) -> tuple[str, ...] | None:
         path = tuple(item["join_path"].split("."))
         for cube in path:
+            if cube in self.names.members and cube not in self.cubes:
+                # It is broken itself, and says so: the view is left out when it is.
+                return None
             if cube not in self.cubes:
                 self._say(item, "join_path", "unknown_cube", f"`{cube}` is not a cube")
                 return None
@@ -132,9 +137,6 @@ class ViewBuilder:
         cube = self.cubes[path[-1]]
         prefix = f"{item.get('alias') or cube.name}_" if item.get("prefix") else ""
         excluded = set(item.get("excludes", ()))
-        for name in sorted(excluded):
-            if cube.member(name) is None:
-                self._say(item, "excludes", "unknown_member", f"{cube.name} has no member `{name}`")
         wanted: Mapping[str, Mapping[str, Any]]
         if item["includes"] == "*":
             wanted = {name: {} for kind in KINDS for name in getattr(cube, kind)}
@@ -155,7 +157,7 @@ class ViewBuilder:
             if hierarchy is not None:
                 for level in hierarchy.levels:
                     wanted.setdefault(level.split(".")[1], {})
-            elif cube.member(name) is None:
+            elif name not in self.names.members[cube.name]:
                 self._say(item, "includes", "unknown_member", f"{cube.name} has no member `{name}`")
             else:
                 wanted[name] = entry.values if isinstance(entry, Record) else {}
@@ -242,7 +244,7 @@ class ViewBuilder:
                 members.append(self._folder(entry))
             elif any(entry == i.name for i in self.inclusions) or self._has_own(entry):
                 members.append(f"{self.name}.{entry}")
-            else:
+            elif not self.lacks_cubes:
                 message = f"`{entry}` is not a member of {self.name}"
                 self.report.add(item.place, f"{item.path}.includes", "unknown_member", message)
         return Folder(item["name"], tuple(members))
@@ -271,7 +273,8 @@ def _reachable(cubes: Mapping[str, Cube], source: str, target: str) -> bool:
     seen = {source}
     stack = [source]
     while stack:
-        for join in cubes[stack.pop()].joins:
+        cube = cubes.get(stack.pop())
+        for join in cube.joins if cube else ():
             if join.target == target:
                 return True
             if join.target not in seen and join.target in cubes:
