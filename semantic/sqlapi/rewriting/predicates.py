@@ -6,7 +6,7 @@ no such operator travels as a tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -43,12 +43,15 @@ def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
         yield condition
 
 
-def push(condition: exp.Expr, parts: Parts) -> Pushed:
-    """A condition as filters and segments. Raises MeasureMisuse for measures in it, NotSupported for what it cannot."""
+def push(conditions: Sequence[exp.Expr], parts: Parts) -> Pushed:
+    """Conditions that must all hold, as filters and segments.
+
+    Raises MeasureMisuse for a measure in them, NotSupported for a segment that is not just asked for.
+    """
     sources = parts.sources
     filters: list[Filter] = []
     segments: list[str] = []
-    for part in conjuncts(condition):
+    for part in conditions:
         segment = segment_of(part, sources)
         if segment is not None:
             segments.append(segment)

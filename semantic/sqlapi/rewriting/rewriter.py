@@ -35,6 +35,7 @@ from semantic.sqlapi.rewriting.grouping import (
 )
 from semantic.sqlapi.rewriting.measures import is_aggregate, is_measure_call, measure_of
 from semantic.sqlapi.rewriting.naming import output_name
+from semantic.sqlapi.rewriting.ranges import take_range
 from semantic.sqlapi.rewriting.tables import (
     CATALOG_SCHEMAS,
     JOIN_FIELD,
@@ -256,12 +257,14 @@ class Rewriter:
         alias = sources.all[0].alias if len(sources.all) == 1 else "semantic"
         parts = Parts(sources, alias, self._constant)
         where = select.args.get("where")
-        pushed = predicates.push(where.this, parts) if where else predicates.Pushed()
+        conditions = [part.copy() for part in predicates.conjuncts(where.this)] if where else []
         grouping = Grouping(parts, group_keys(select, sources))
         select.set("expressions", [self._projection(part, grouping) for part in select.expressions])
         self._outer_clauses(select, grouping)
         if not parts.outputs:
             raise NotSupported("a grouped query needs a measure or a dimension")
+        conditions = self._set_ranges(parts, conditions)
+        pushed = predicates.push(conditions, parts)
         query = Query(
             measures=tuple(parts.measures),
             dimensions=tuple(parts.dimensions),
@@ -271,6 +274,16 @@ class Rewriter:
             order=(),
         )
         self._replace_from(select, self._embed(query, parts.ad_hoc, tuple(parts.outputs.values()), alias))
+
+    def _set_ranges(self, parts: Parts, conditions: list[exp.Expr]) -> list[exp.Expr]:
+        """Rolling windows: conditions on the time that is grouped by become its date range. The others are returned."""
+        rolling = (self._model.member(name) for name in parts.measures)
+        if not any(isinstance(measure, Measure) and measure.rolling_window for measure in rolling):
+            return conditions
+        for index, wanted in enumerate(parts.time_dimensions):
+            span, conditions = take_range(conditions, wanted.dimension, parts.sources, self._constant)
+            parts.time_dimensions[index] = replace(wanted, date_range=span)
+        return conditions
 
     def _projection(self, part: exp.Expr, grouping: Grouping) -> exp.Expr:
         if part.is_star:

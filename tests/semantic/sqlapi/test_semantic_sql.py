@@ -40,6 +40,7 @@ cubes:
       - {name: average, sql: amount, type: avg}
       - {name: buyers, sql: customer_id, type: count_distinct}
       - {name: ratio, sql: "1.0 * {done} / NULLIF({count}, 0)", type: number}
+      - {name: running, sql: amount, type: sum, rolling_window: {trailing: unbounded}}
       - {name: done, type: count, filters: [{sql: "{CUBE}.status = 'done'"}]}
     segments:
       - {name: big, sql: "{CUBE}.amount > 100"}
@@ -110,6 +111,10 @@ CASES: list[tuple[str, list[tuple[object, ...]]]] = [
      [(dt.datetime(2023, 12, 1), Decimal(5)), (dt.datetime(2024, 1, 1), Decimal(150))]),
     ("SELECT DATE_TRUNC('fiscal_year', created_at), MEASURE(count) FROM orders GROUP BY 1 ORDER BY 1",
      [(dt.datetime(2023, 4, 1), 5), (dt.datetime(2024, 4, 1), 1)]),
+    # A condition on the time is the range that a rolling window shows, not a filter of its rows.
+    ("SELECT DATE_TRUNC('month', created_at), MEASURE(running), MEASURE(count) FROM orders WHERE created_at >="
+     " '2024-01-01' AND created_at < DATE '2024-03-01' AND amount > 7 GROUP BY 1 ORDER BY 1",
+     [(dt.datetime(2024, 1, 1), Decimal(150), 2), (dt.datetime(2024, 2, 1), Decimal(480), 2)]),
     # Expressions as keys are right for measures that do not add up, too.
     ("SELECT CASE WHEN city = 'Berlin' THEN 'B' ELSE 'x' END, MEASURE(buyers), MEASURE(average) FROM sales GROUP BY 1"
      " ORDER BY 1", [("B", 1, 75.0), ("x", 2, 86.25)]),
