@@ -18,8 +18,7 @@ MODEL (
     spend_usd NUMERIC(38, 9)
   ),
   audits (
-    not_null(columns := (campaign_id, spent_on, spend_usd)),
-    unique_combination_of_columns(columns := (spent_on, campaign_id, country, platform)),
+    contract_errors(`of` := core.acquisition_spend),
     reconciles(ours := spend_usd, source := staging.stg_rewards__spend, theirs := spend_usd)
   )
 );

@@ -5,10 +5,7 @@ MODEL (
   description 'One row per company: those with a profile, and those that only events name.',
   tags (consent, intake),
   audits (
-    not_null(columns := (company_key, company_id, record_source, company_name)),
-    unique_values(columns := (
-      company_key
-    ))
+    contract_errors(`of` := core.companies)
   )
 );
 

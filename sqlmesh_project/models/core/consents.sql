@@ -11,11 +11,7 @@ MODEL (
     consent
   ),
   audits (
-    not_null(columns := (consent_key, company_key, opened_at, asked_count, given_count)),
-    unique_values(columns := (
-      consent_key
-    )),
-    accepted_range(column := seconds_to_given, min_v := 0)
+    contract_errors(`of` := core.consents)
   )
 );
 

@@ -12,12 +12,7 @@ MODEL (
   ),
   clustered_by (record_source, event_type),
   audits (
-    not_null(columns := (event_key, record_source, occurred_at, event_type, estimated_count)),
-    unique_values(columns := (
-      event_key
-    )),
-    accepted_range(column := sampling_rate, min_v := 0, inclusive := FALSE),
-    accepted_range(column := estimated_count, min_v := 0)
+    contract_errors(`of` := core.events)
   )
 );
 

@@ -25,7 +25,7 @@ ENTRIES_SQL = entries_query(load_funnels())
     ignored_rules=[
         "nomissingunittest"
     ],  # its inputs are all funnels: tests/sqlmesh_project tests it with some of its own
-    audits=[("not_null", {"columns": exp.Tuple(expressions=[exp.column("entry_key"), exp.column("entered_at")])})],
+    audits=[("contract_errors", {"of": exp.column("funnel_entries", table="core")})],
     columns={name: type_ for name, (type_, _) in ENTRY_COLUMNS.items()},
     column_descriptions={name: comment for name, (_, comment) in ENTRY_COLUMNS.items()},
 )

@@ -25,7 +25,7 @@ STEPS_SQL = steps_query(load_funnels())
     ignored_rules=[
         "nomissingunittest"
     ],  # its inputs are all funnels: tests/sqlmesh_project tests it with some of its own
-    audits=[("not_null", {"columns": exp.Tuple(expressions=[exp.column("entry_step_key"), exp.column("step_name")])})],
+    audits=[("contract_errors", {"of": exp.column("funnel_steps", table="core")})],
     columns={name: type_ for name, (type_, _) in STEP_COLUMNS.items()},
     column_descriptions={name: comment for name, (_, comment) in STEP_COLUMNS.items()},
 )

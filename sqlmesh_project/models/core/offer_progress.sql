@@ -26,10 +26,7 @@ MODEL (
     is_charged_back BOOL
   ),
   audits (
-    not_null(columns := (progress_id, user_offer_key, user_key, occurred_at)),
-    unique_values(columns := (
-      progress_id
-    )),
+    contract_errors(`of` := core.offer_progress),
     reconciles(ours := revenue_usd, source := staging.stg_rewards__progress, theirs := revenue_usd),
     reconciles(ours := coin_count, source := staging.stg_rewards__progress, theirs := coins)
   )

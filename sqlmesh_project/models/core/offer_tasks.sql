@@ -8,10 +8,7 @@ MODEL (
     rewards
   ),
   audits (
-    not_null(columns := (offer_task_version_id, offer_version_id, task_id, valid_from)),
-    unique_values(columns := (
-      offer_task_version_id
-    ))
+    contract_errors(`of` := core.offer_tasks)
   )
 );
 

@@ -26,14 +26,7 @@ MODEL (
     is_current BOOL
   ),
   audits (
-    not_null(columns := (offer_version_id, offer_id, valid_from)),
-    unique_values(columns := (
-      offer_version_id
-    )),
-    unique_combination_of_columns(columns := (offer_id, valid_from)),
-    forall(criteria := (
-      valid_to IS NULL OR valid_to >= valid_from
-    ))
+    contract_errors(`of` := core.offers)
   )
 );
 

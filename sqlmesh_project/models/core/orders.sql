@@ -35,10 +35,7 @@ MODEL (
     is_guest BOOL
   ),
   audits (
-    not_null(columns := (order_key, order_id, region, record_source, ordered_at, total_usd)),
-    unique_values(columns := (
-      order_key
-    )),
+    contract_errors(`of` := core.orders),
     reconciles(ours := total_amount, source := staging.stg_commerce__orders, theirs := total_amount),
     reconciles(ours := item_count, source := staging.stg_commerce__orders, theirs := item_count)
   )

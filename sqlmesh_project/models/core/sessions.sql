@@ -27,12 +27,7 @@ MODEL (
     is_single_event BOOL
   ),
   audits (
-    not_null(columns := (session_key, user_key, started_at, ended_at)),
-    unique_values(columns := (
-      session_key
-    )),
-    accepted_range(column := duration_seconds, min_v := 0, max_v := @session_cap_seconds),
-    accepted_range(column := event_count, min_v := 1)
+    contract_errors(`of` := core.sessions)
   )
 );
 

@@ -32,7 +32,7 @@ SOURCES = declared_sources()
     kind={"name": ModelKindName.VIEW},
     description="One row per source, as ingestion/sources declares it.",
     grains=["record_source"],
-    audits=[("unique_values", {"columns": exp.column("record_source")})],
+    audits=[("contract_errors", {"of": exp.column("sources", table="core")})],
     columns={"record_source": "STRING", "source_description": "STRING", "count_is": "STRING"},
     column_descriptions={
         "record_source": "Name of the source.",

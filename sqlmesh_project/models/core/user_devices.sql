@@ -8,8 +8,7 @@ MODEL (
     rewards
   ),
   audits (
-    not_null(columns := (user_key, device_id)),
-    unique_combination_of_columns(columns := (user_key, device_id))
+    contract_errors(`of` := core.user_devices)
   )
 );
 

@@ -30,10 +30,7 @@ MODEL (
     is_before_start BOOL
   ),
   audits (
-    not_null(columns := (progress_id, user_offer_key, user_key, occurred_at)),
-    unique_values(columns := (
-      progress_id
-    )),
+    contract_errors(`of` := core.user_offer_tasks),
     reconciles(
       ours := coin_count,
       source := staging.stg_rewards__progress,

@@ -35,10 +35,7 @@ MODEL (
     is_without_start BOOL
   ),
   audits (
-    not_null(columns := (user_offer_key, user_key, offer_id)),
-    unique_values(columns := (
-      user_offer_key
-    )),
+    contract_errors(`of` := core.user_offers),
     reconciles(ours := revenue_usd, source := staging.stg_rewards__progress, theirs := revenue_usd),
     reconciles(ours := coin_count, source := staging.stg_rewards__progress, theirs := coins)
   )

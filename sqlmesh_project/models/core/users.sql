@@ -8,10 +8,7 @@ MODEL (
     users
   ),
   audits (
-    not_null(columns := (user_key, user_id, record_source)),
-    unique_values(columns := (
-      user_key
-    ))
+    contract_errors(`of` := core.users)
   )
 );
 

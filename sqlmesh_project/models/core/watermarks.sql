@@ -7,10 +7,7 @@ MODEL (
     events
   ),
   audits (
-    not_null(columns := (record_source, last_event_at)),
-    unique_values(columns := (
-      record_source
-    ))
+    contract_errors(`of` := core.watermarks)
   )
 );
 

@@ -23,10 +23,7 @@ MODEL (
     margin_usd NUMERIC(38, 9)
   ),
   audits (
-    not_null(columns := (cohort_on, days_since_signup, signup_count, spend_usd)),
-    unique_combination_of_columns(
-      columns := (cohort_on, channel, campaign_id, country, platform, days_since_signup)
-    ),
+    contract_errors(`of` := marts.acquisition),
     reconciles(ours := spend_usd, source := core.acquisition_spend, theirs := spend_usd),
     reconciles(
       ours := revenue_usd,

@@ -17,8 +17,7 @@ MODEL (
     is_paid_back BOOL
   ),
   audits (
-    not_null(columns := (cohort_month_on, channel, spend_usd)),
-    unique_combination_of_columns(columns := (cohort_month_on, channel)),
+    contract_errors(`of` := marts.acquisition_payback),
     reconciles(ours := spend_usd, source := marts.acquisition, theirs := spend_usd)
   )
 );

@@ -23,8 +23,7 @@ MODEL (
     revenue_usd NUMERIC(38, 9)
   ),
   audits (
-    not_null(columns := (ordered_on, region, record_source, status, order_count)),
-    unique_combination_of_columns(columns := (ordered_on, region, record_source, status, currency)),
+    contract_errors(`of` := marts.commerce),
     reconciles(ours := total_usd, source := core.orders, theirs := total_usd),
     reconciles(ours := order_count, source := core.orders, theirs := order_count)
   )

@@ -16,18 +16,7 @@ MODEL (
     consent
   ),
   audits (
-    not_null(columns := (company_key, occurred_on, event_type, event_count, estimated_count)),
-    unique_combination_of_columns(
-      columns := (
-        company_key,
-        occurred_on,
-        event_type,
-        consent_status,
-        country,
-        platform,
-        device_type
-      )
-    )
+    contract_errors(`of` := marts.consent_by_company)
   )
 );
 

@@ -11,12 +11,7 @@ MODEL (
     consent
   ),
   audits (
-    not_null(
-      columns := (event_key, company_key, occurred_at, estimated_count, asked_count, given_count)
-    ),
-    unique_values(columns := (
-      event_key
-    ))
+    contract_errors(`of` := marts.consent_events)
   )
 );
 

@@ -72,10 +72,7 @@ REVIEW_SQL = review_query()
     description="One row per user of the offerwall: score and reasons of the fraud review.",
     grains=["user_key"],
     tags=["rewards", "fraud"],
-    audits=[
-        ("unique_values", {"columns": exp.column("user_key")}),
-        ("not_null", {"columns": exp.Tuple(expressions=[exp.column("user_key"), exp.column("score")])}),
-    ],
+    audits=[("contract_errors", {"of": exp.column("fraud_review", table="marts")})],
     columns={name: type_ for name, (type_, _) in COLUMNS.items()},
     column_descriptions={name: comment for name, (_, comment) in COLUMNS.items()},
 )

@@ -19,11 +19,9 @@ MODEL (
     revenue_usd NUMERIC(38, 9),
     chargeback_usd NUMERIC(38, 9)
   ),
-  audits (not_null(columns := (
-      user_key
-    )), unique_values(columns := (
-      user_key
-  )))
+  audits (
+    contract_errors(`of` := marts.fraud_signals)
+  )
 );
 
 WITH users AS (

@@ -8,10 +8,7 @@ MODEL (
     intake
   ),
   audits (
-    not_null(columns := (user_key, signed_up_at)),
-    unique_values(columns := (
-      user_key
-    ))
+    contract_errors(`of` := marts.intake_accounts)
   )
 );
 
@@ -44,7 +41,7 @@ SELECT
   companies.industry AS client_industry, /* Industry of the client. */
   users.country, /* Country of the account. */
   entries.reached_step_name, /* Furthest step of the intake; NULL for an account that never entered it. */
-  CAST(1 AS INT64) AS account_count, /* 1 in every row, to be summed. */
+  1::INT64 AS account_count, /* 1 in every row, to be summed. */
   COALESCE(entries.converted_count, 0) AS project_count, /* 1 if a first care project was reached, else 0. */
   entries.seconds_to_convert, /* Seconds from entering the intake to the first care project. */
   COALESCE(entries.is_converted, FALSE) AS has_project, /* Whether a first care project was reached. */

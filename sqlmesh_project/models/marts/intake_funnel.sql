@@ -8,10 +8,7 @@ MODEL (
     intake
   ),
   audits (
-    not_null(columns := (entry_step_key, user_key, funnel_name, step_number)),
-    unique_values(columns := (
-      entry_step_key
-    ))
+    contract_errors(`of` := marts.intake_funnel)
   )
 );
 

@@ -39,10 +39,7 @@ MODEL (
     is_staff BOOL
   ),
   audits (
-    not_null(columns := (user_offer_key, user_key, offer_id)),
-    unique_values(columns := (
-      user_offer_key
-    )),
+    contract_errors(`of` := marts.offer_performance),
     reconciles(ours := margin_usd, source := core.user_offers, theirs := margin_usd)
   )
 );

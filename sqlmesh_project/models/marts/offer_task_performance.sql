@@ -8,8 +8,7 @@ MODEL (
     rewards
   ),
   audits (
-    not_null(columns := (user_offer_key, task_id, position)),
-    unique_combination_of_columns(columns := (user_offer_key, task_id))
+    contract_errors(`of` := marts.offer_task_performance)
   )
 );
 
@@ -55,7 +54,7 @@ SELECT
   offer_tasks.title AS task_title, /* Title of the task in that version. */
   users.country, /* ISO code of the user's country. */
   users.platform, /* Platform of the user. */
-  CAST(1 AS INT64) AS started_count, /* 1 in every row: users who started, seen from this task. */
+  1::INT64 AS started_count, /* 1 in every row: users who started, seen from this task. */
   CAST(NOT done.task_id IS NULL AS INT64) AS done_count, /* 1 if the task was completed, else 0. */
   COALESCE(done.completion_count, 0) AS completion_count, /* Completions, repeats included. */
   COALESCE(done.coin_count, 0) AS coin_count, /* Coins that were credited. */

@@ -8,10 +8,7 @@ MODEL (
     web_funnel
   ),
   audits (
-    not_null(columns := (visit_step_key, user_key, step_number, visited_on)),
-    unique_values(columns := (
-      visit_step_key
-    ))
+    contract_errors(`of` := marts.web_funnel)
   )
 );
 
