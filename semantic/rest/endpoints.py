@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -18,7 +18,7 @@ from semantic.engine import Engine
 from semantic.rest import cubesql
 from semantic.rest.auth import Authenticator, require_scope
 from semantic.rest.convert import to_rest
-from semantic.rest.errors import BadRequest, ServerFailure
+from semantic.rest.errors import BadRequest, ClientLeft, ServerFailure
 from semantic.rest.graphql.syntax import Field, parse_document
 from semantic.rest.graphql.translation import to_query, to_rows
 from semantic.rest.members import Json
@@ -186,17 +186,20 @@ def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
-async def _unless_disconnected(request: Request, work: Awaitable[T]) -> T:
-    """Awaits `work`; stops it when the client goes away meanwhile."""
-    answering = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnection(request.receive))
+async def _unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Awaits `work`; stops it when the client goes away meanwhile. Raises ClientLeft then."""
+    answering = asyncio.create_task(work)
+    leaving = asyncio.create_task(_disconnection(request.receive))
     try:
         await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not answering.done():
-            answering.cancel()
-        return await answering
+        if answering.done():
+            return answering.result()
+        answering.cancel()
+        await asyncio.wait({answering})
+        raise ClientLeft
     finally:
-        leaving.cancel()
+        for task in (answering, leaving):
+            task.cancel()
 
 
 async def _disconnection(receive: Callable[[], Awaitable[Mapping[str, object]]]) -> None:

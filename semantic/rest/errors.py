@@ -5,6 +5,7 @@ RestError                `{"error": ...}` with `status`
 │   └── UserError        400 with `"type": "UserError"`: a member or granularity that is not there
 ├── Forbidden            403: no token, a wrong or expired one, or a scope that is not granted
 ├── NotFound             404
+├── ClientLeft           499: nobody reads the answer any more
 ├── ServerFailure        500: what Cube does not blame on the user (hidden members, limits over 50,000, broken bodies)
 │   └── Unavailable      503: a build holds the warehouse, or there is none yet
 └── ContinueWait         200: the query still runs; the client asks again
@@ -55,6 +56,13 @@ class Forbidden(RestError):
 
 class NotFound(RestError):
     default_status = 404
+
+
+class ClientLeft(RestError):
+    default_status = 499
+
+    def __init__(self) -> None:
+        super().__init__("the client closed the connection")
 
 
 class ServerFailure(RestError):

@@ -88,11 +88,12 @@ def test_a_query_is_deleted_by_its_request_id(hasty: RestServer, watched: Watche
     assert "cancelled" in httpx.post(f"{hasty.url}/load", json=ENDLESS).json()["error"]
 
 
-def test_a_client_that_leaves_stops_its_query(watched: Watched) -> None:
+def test_a_client_that_leaves_stops_its_query(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
     with serving(create_app(watched, Serving())) as server:
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{server.url}/load", json=ENDLESS, timeout=0.5)
         assert watched.stopped.wait(PATIENCE)
+    assert caplog.records == [], "that clients leave is no news"
 
 
 def test_closing_the_server_stops_its_queries(watched: Watched) -> None:
