@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from semantic.sqlapi import statements as st
@@ -40,15 +40,42 @@ class Commands:
 
     def run(self, statement: st.Statement) -> Outcome:
         """Raises SqlApiError; the caller has checked that the transaction may go on."""
-        return _RUN[type(statement)](self, statement)
+        match statement:
+            case st.Begin():
+                return self._begin()
+            case st.Commit():
+                return self._end(commit=True)
+            case st.Rollback():
+                return self._rollback(statement)
+            case st.Savepoint():
+                self._transaction.save(statement.name)
+                return Outcome("SAVEPOINT")
+            case st.Release():
+                self._transaction.release(statement.savepoint)
+                return Outcome("RELEASE")
+            case st.SetVariable():
+                return self._set(statement)
+            case st.SetTransaction():
+                # Every transaction here is read only and reads what is committed: nothing to change.
+                return Outcome("SET")
+            case st.Reset():
+                self._variables.reset(statement.name)
+                return Outcome("RESET")
+            case st.Show():
+                return self._show(statement)
+            case st.CloseCursor():
+                return self._close_cursor(statement)
+            case st.Deallocate():
+                return self._deallocate(statement)
+            case st.Discard():
+                return self._discard(statement)
+            case _:
+                return Outcome("UNLISTEN")
 
-    def begin(self, _: st.Statement) -> Outcome:
+    def _begin(self) -> Outcome:
         if self._transaction.begin():
             return Outcome("BEGIN")
         return Outcome("BEGIN", warning=("there is already a transaction in progress", "25001"))
-
-    def commit(self, _: st.Statement) -> Outcome:
-        return self._end(commit=True)
 
     def _end(self, *, commit: bool) -> Outcome:
         was_open = self._transaction.is_open
@@ -57,25 +84,13 @@ class Commands:
             return Outcome(tag)
         return Outcome("COMMIT" if commit else "ROLLBACK", warning=("there is no transaction in progress", "25P01"))
 
-    def rollback(self, statement: st.Statement) -> Outcome:
-        assert isinstance(statement, st.Rollback)
+    def _rollback(self, statement: st.Rollback) -> Outcome:
         if statement.savepoint is None:
             return self._end(commit=False)
         self._transaction.rollback_to(statement.savepoint)
         return Outcome("ROLLBACK")
 
-    def savepoint(self, statement: st.Statement) -> Outcome:
-        assert isinstance(statement, st.Savepoint)
-        self._transaction.save(statement.name)
-        return Outcome("SAVEPOINT")
-
-    def release(self, statement: st.Statement) -> Outcome:
-        assert isinstance(statement, st.Release)
-        self._transaction.release(statement.savepoint)
-        return Outcome("RELEASE")
-
-    def set(self, statement: st.Statement) -> Outcome:
-        assert isinstance(statement, st.SetVariable)
+    def _set(self, statement: st.SetVariable) -> Outcome:
         if statement.is_local and not self._transaction.is_open:
             return Outcome("SET", warning=("SET LOCAL can only be used in transaction blocks", "25P01"))
         self._variables.set(statement.name, statement.value)
@@ -83,17 +98,7 @@ class Commands:
             self._transaction.set_local(statement.name)
         return Outcome("SET")
 
-    def set_transaction(self, _: st.Statement) -> Outcome:
-        """Every transaction here is read only and reads what is committed: nothing to change."""
-        return Outcome("SET")
-
-    def reset(self, statement: st.Statement) -> Outcome:
-        assert isinstance(statement, st.Reset)
-        self._variables.reset(statement.name)
-        return Outcome("RESET")
-
-    def show(self, statement: st.Statement) -> Outcome:
-        assert isinstance(statement, st.Show)
+    def _show(self, statement: st.Show) -> Outcome:
         if statement.name == "all":
             columns = tuple(Column(name, TEXT) for name in ("name", "setting", "description"))
             settings = sorted(self._variables.all().items())
@@ -101,20 +106,17 @@ class Commands:
         value = self._variables.show(statement.name)
         return Outcome("SHOW", (Column(statement.name, TEXT),), ((value,),))
 
-    def close_cursor(self, statement: st.Statement) -> Outcome:
-        assert isinstance(statement, st.CloseCursor)
+    def _close_cursor(self, statement: st.CloseCursor) -> Outcome:
         if not self._close(statement.name) and statement.name is not None:
             raise UnknownCursor(f'cursor "{statement.name}" does not exist')
         return Outcome("CLOSE CURSOR" if statement.name else "CLOSE CURSOR ALL")
 
-    def deallocate(self, statement: st.Statement) -> Outcome:
-        assert isinstance(statement, st.Deallocate)
+    def _deallocate(self, statement: st.Deallocate) -> Outcome:
         if not self._forget(statement.name) and statement.name is not None:
             raise UnknownStatement(f'prepared statement "{statement.name}" does not exist')
         return Outcome("DEALLOCATE" if statement.name else "DEALLOCATE ALL")
 
-    def discard(self, statement: st.Statement) -> Outcome:
-        assert isinstance(statement, st.Discard)
+    def _discard(self, statement: st.Discard) -> Outcome:
         if statement.what not in ("ALL", "PLANS", "SEQUENCES", "TEMP", "TEMPORARY"):
             raise SqlApiError(f"DISCARD {statement.what} is not known", sqlstate="42601")
         if statement.what == "ALL":
@@ -124,23 +126,3 @@ class Commands:
             self._forget(None)
             self._variables.reset(None)
         return Outcome(f"DISCARD {statement.what}")
-
-    def unlisten(self, _: st.Statement) -> Outcome:
-        return Outcome("UNLISTEN")
-
-
-_RUN: Mapping[type, Callable[[Commands, st.Statement], Outcome]] = {
-    st.Begin: Commands.begin,
-    st.Commit: Commands.commit,
-    st.Rollback: Commands.rollback,
-    st.Savepoint: Commands.savepoint,
-    st.Release: Commands.release,
-    st.SetVariable: Commands.set,
-    st.SetTransaction: Commands.set_transaction,
-    st.Reset: Commands.reset,
-    st.Show: Commands.show,
-    st.CloseCursor: Commands.close_cursor,
-    st.Deallocate: Commands.deallocate,
-    st.Discard: Commands.discard,
-    st.Unlisten: Commands.unlisten,
-}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -16,6 +16,7 @@ from semantic.sqlapi import statements as st
 from semantic.sqlapi.commands import Commands, Outcome
 from semantic.sqlapi.connection import Connection
 from semantic.sqlapi.copying import CopyEncoder
+from semantic.sqlapi.delivery import Delivery
 from semantic.sqlapi.errors import (
     NotSupported,
     ProtocolViolation,
@@ -26,15 +27,11 @@ from semantic.sqlapi.errors import (
 )
 from semantic.sqlapi.messages import Column
 from semantic.sqlapi.parameters import parameter
-from semantic.sqlapi.portal import Chunk, Encoder, Planned, Portal, describe, format_codes
+from semantic.sqlapi.portal import Planned, Portal, describe, format_codes
 from semantic.sqlapi.types import TEXT, PgType
 from semantic.sqlapi.variables import Transaction, Variables
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
-
-_POLL_SECONDS = 0.5
-"""How often a session looks whether the client of a running query is still there."""
 
 
 @dataclass(frozen=True)
@@ -103,21 +100,19 @@ class Session:
         self._planner = planner
         self._pool = pool
         self._caller = caller
-        self._timeout = timeout
         self._variables = caller.variables
+        self._delivery = Delivery(connection, pool, caller.variables, timeout)
         self._transaction = Transaction(self._variables)
         self._commands = Commands(self._variables, self._transaction, self._forget, self._close_cursors)
         self._prepared: dict[str, Prepared] = {}
         self._portals: dict[str, Bind] = {}
         self._cursors: dict[str, Cursor] = {}
-        self._running: Portal | None = None
         self._closing: list[Portal] = []
         self._reported = dict(self._variables.reported())
 
     def cancel(self) -> None:
         """What another connection's cancel request does: end the running query, if there is one."""
-        if self._running is not None:
-            self._running.interrupt("user request")
+        self._delivery.cancel()
 
     async def run(self) -> None:
         """Until the client says goodbye. Raises ConnectionError when it just leaves, ProtocolViolation."""
@@ -151,10 +146,10 @@ class Session:
                 if not await self._guarded(self._extended(message)):
                     await self._skip_to_sync()
 
-    async def _guarded(self, work: object) -> bool:
+    async def _guarded(self, work: Awaitable[None]) -> bool:
         """Whether it went well; an error is sent, and fails the transaction."""
         try:
-            await work  # type: ignore[misc]
+            await work
         except SqlApiError as error:
             if isinstance(error, ProtocolViolation):
                 raise
@@ -219,12 +214,12 @@ class Session:
 
     async def _select(self, portal: Portal) -> None:
         try:
-            await self._start(portal)
+            await self._delivery.start(portal)
             codes = (encoding.TEXT_FORMAT,) * len(portal.columns)
             self._connection.queue(messages.row_description(portal.columns, codes))
-            await self._send(portal, codes, None)
+            await self._delivery.send(portal, codes, None)
         finally:
-            await self._close(portal)
+            await self._delivery.close(portal)
 
     def _check_transaction(self, statement: st.Statement | None) -> None:
         if self._transaction.is_failed and not isinstance(statement, st.Commit | st.Rollback):
@@ -314,7 +309,7 @@ class Session:
         if bound.portal is None:
             self._queue_description(self._columns_of(bound.statement), bound.result_formats)
             return
-        await self._start(bound.portal)
+        await self._delivery.start(bound.portal)
         self._queue_description(bound.portal.columns, bound.result_formats)
 
     def _columns_of(self, statement: st.Statement | None) -> tuple[Column, ...] | None:
@@ -339,9 +334,9 @@ class Session:
         self._check_transaction(bound.statement)
         limit = max_rows if max_rows > 0 else None
         if bound.portal is not None:
-            await self._start(bound.portal)
+            await self._delivery.start(bound.portal)
             codes = format_codes(bound.result_formats, len(bound.portal.columns))
-            await self._send(bound.portal, codes, limit)
+            await self._delivery.send(bound.portal, codes, limit)
             return
         if bound.statement is None:
             self._connection.queue(messages.EMPTY_QUERY)
@@ -364,81 +359,17 @@ class Session:
     def _open(self, select: st.Select, values: Sequence[Bound]) -> Portal:
         return Portal(lambda: self._planner.plan(select, values, self._caller))
 
-    async def _start(self, portal: Portal) -> None:
-        if not portal.is_started:
-            await self._call(portal, portal.start)
-
-    async def _call(self, portal: Portal, work: Callable[[], T]) -> T:
-        """Run a portal's blocking method on a thread, within the time limit, for as long as the client is there."""
-        loop = asyncio.get_running_loop()
-        seconds = min(self._timeout, self._variables.statement_timeout or self._timeout)
-        timer = loop.call_later(seconds, portal.interrupt, "statement timeout")
-        self._running = portal
-        future = loop.run_in_executor(self._pool, work)
-        try:
-            while True:
-                done, _ = await asyncio.wait((future,), timeout=_POLL_SECONDS)
-                if done:
-                    return future.result()
-                if self._connection.is_lost:
-                    portal.interrupt("a lost connection")
-        except SqlApiError as error:
-            raise portal.stopped(error) from error
-        finally:
-            timer.cancel()
-            self._running = None
-
-    async def _send(self, portal: Portal, codes: Sequence[int], limit: int | None) -> None:
-        """Rows, and how it ended: complete, or suspended at the limit."""
-        types = [column.type for column in portal.columns]
-
-        def encode(batch: pa.RecordBatch) -> bytes | memoryview:
-            return encoding.data_rows(batch, types, codes)
-
-        sent, is_complete = await self._stream(portal, encode, limit)
-        self._connection.queue(
-            messages.command_complete(f"SELECT {sent}") if is_complete else messages.PORTAL_SUSPENDED
-        )
-
-    async def _stream(self, portal: Portal, encode: Encoder, limit: int | None) -> tuple[int, bool]:
-        """How many rows were sent, and whether there are no more. One chunk is encoded while another is sent."""
-        sent = 0
-        if portal.is_finished or limit == 0:
-            return sent, portal.is_finished
-        if portal.is_buffered:
-            chunk = portal.fetch(limit, encode)
-            self._connection.queue(chunk.data)
-            return chunk.rows, chunk.is_last
-        ahead = asyncio.create_task(self._fetch_chunk(portal, encode, limit))
-        try:
-            while True:
-                chunk = await ahead
-                sent += chunk.rows
-                self._connection.queue(chunk.data)
-                if chunk.is_last or sent == limit:
-                    return sent, chunk.is_last
-                left = None if limit is None else limit - sent
-                ahead = asyncio.create_task(self._fetch_chunk(portal, encode, left))
-                await self._connection.flush_if_large()
-        finally:
-            if not ahead.done():
-                portal.interrupt("a lost connection")
-                await asyncio.gather(ahead, return_exceptions=True)
-
-    async def _fetch_chunk(self, portal: Portal, encode: Encoder, limit: int | None) -> Chunk:
-        return await self._call(portal, lambda: portal.fetch(limit, encode))
-
     async def _copy(self, statement: st.Copy) -> None:
         portal = self._open(statement.select, ())
         try:
-            await self._start(portal)
+            await self._delivery.start(portal)
             encoder = CopyEncoder(statement, portal.columns)
             self._connection.queue(encoder.start())
-            sent, _ = await self._stream(portal, encoder.rows(), None)
+            sent, _ = await self._delivery.stream(portal, encoder.rows(), None)
             self._connection.queue(encoder.end())
             self._connection.queue(messages.command_complete(f"COPY {sent}"))
         finally:
-            await self._close(portal)
+            await self._delivery.close(portal)
 
     async def _outcome(self, statement: st.Statement, formats: Sequence[int] | None) -> Outcome:
         match statement:
@@ -457,7 +388,7 @@ class Session:
         if statement.cursor in self._cursors:
             raise SqlApiError(f'cursor "{statement.cursor}" already exists', sqlstate="42P03")
         portal = self._open(statement.select, ())
-        await self._start(portal)
+        await self._delivery.start(portal)
         self._cursors[statement.cursor] = Cursor(portal, statement.binary, statement.hold)
         return Outcome("DECLARE CURSOR")
 
@@ -466,14 +397,14 @@ class Session:
         cursor = self._find_cursor(statement.cursor)
         columns = cursor.portal.columns
         if statement.is_move:
-            moved, _ = await self._stream(cursor.portal, lambda _: b"", statement.count)
+            moved, _ = await self._delivery.stream(cursor.portal, lambda _: b"", statement.count)
             return Outcome(f"MOVE {moved}")
         simple = (int(cursor.is_binary),) * len(columns)
         codes = simple if formats is None else format_codes(formats, len(columns))
         if formats is None:
             self._connection.queue(messages.row_description(columns, codes))
         types = [column.type for column in columns]
-        sent, _ = await self._stream(
+        sent, _ = await self._delivery.stream(
             cursor.portal, lambda batch: encoding.data_rows(batch, types, codes), statement.count
         )
         return Outcome(f"FETCH {sent}")
@@ -531,19 +462,12 @@ class Session:
     async def _release(self) -> None:
         """Close what commands have let go of: closing blocks, so it is done on a thread."""
         while self._closing:
-            await self._close(self._closing.pop())
-
-    async def _close(self, portal: Portal) -> None:
-        """Closing waits for a query that runs, so that it is done on a thread then."""
-        if portal.is_finished:
-            portal.close()
-        else:
-            await asyncio.get_running_loop().run_in_executor(self._pool, portal.close)
+            await self._delivery.close(self._closing.pop())
 
     async def _drop_portal(self, name: str) -> None:
         bound = self._portals.pop(name, None)
         if bound is not None and bound.portal is not None:
-            await self._close(bound.portal)
+            await self._delivery.close(bound.portal)
 
     async def _end_implicit(self) -> None:
         """Outside of a transaction block, portals live until Sync: the warehouse is given back."""
@@ -554,7 +478,7 @@ class Session:
         for name in list(self._portals):
             await self._drop_portal(name)
         for name in [name for name, cursor in self._cursors.items() if not cursor.holds]:
-            await self._close(self._cursors.pop(name).portal)
+            await self._delivery.close(self._cursors.pop(name).portal)
 
     async def _close_all(self) -> None:
         for cursor in self._cursors.values():

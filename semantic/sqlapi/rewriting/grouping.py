@@ -98,14 +98,9 @@ class Parts:
             name = f"expression_{len(self._expressions) + 1}"
             self._expressions[name] = node.copy()
             sql = self._sql(node, text, cube.place)
-            common = {"cube": cube.name, "name": name, "place": cube.place, "title": text, "short_title": text}
-            made: AdHoc
-            if is_measure:
-                made = Measure(**common, sql=sql, type="number")  # type: ignore[arg-type]
-                self.measures.append(made.full_name)
-            else:
-                made = Dimension(**common, sql=sql, type="string")  # type: ignore[arg-type]
-                self.dimensions.append(made.full_name)
+            kind = Measure if is_measure else Dimension
+            made = kind(cube.name, name, cube.place, text, text, sql=sql, type="number")
+            (self.measures if is_measure else self.dimensions).append(made.full_name)
             self.ad_hoc.append(made)
         return self.reference(f"{cube.name}.{name}", None, name)
 
