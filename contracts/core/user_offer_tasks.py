@@ -26,7 +26,7 @@ class UserOfferTasks(Contract, layer="core", table="user_offer_tasks", version="
     title: Text = column("Title in that version.", nullable=True)
     repetition: Integer = column("1 for the first completion of the task by this user in this offer.", nullable=True)
     coin_count: Integer = column("Coins that were credited.", ge=0)
-    promised_coin_count: Integer = column("Coins that this user was promised.", ge=0)
+    promised_coin_count: Integer = column("Coins that this user was promised.", nullable=True, ge=0)
     revenue_usd: Numeric = column("What the advertiser owes for it.", nullable=True, ge=0, unit="USD")
     seconds_from_start: Number = column("Seconds since the user started the offer.", nullable=True, unit="seconds")
     is_repeat: Boolean = column("Whether the task had been completed before.")
