@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,6 +71,8 @@ _DEFAULTS = {
 _FIXED = frozenset(
     ("server_version", "server_version_num", "server_encoding", "integer_datetimes", "is_superuser", "max_index_keys")
 )
+_OPTION = re.compile(r"(?:-c\s*|--)([\w.]+)=((?:\\.|\S)*)")
+"""How libpq passes variables in the startup message: `-c name=value`."""
 _MILLISECONDS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -84,6 +87,7 @@ class Variables:
 
     def __init__(self, user: str, startup: Mapping[str, str]) -> None:
         own = {name.lower(): value for name, value in startup.items()}
+        own.update((name.lower(), value) for name, value in _OPTION.findall(own.get("options", "")))
         for name in ("user", "database", "options", "replication"):
             own.pop(name, None)
         self._defaults = {**_DEFAULTS, "session_authorization": user, **_checked(own)}
