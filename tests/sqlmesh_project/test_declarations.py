@@ -1,0 +1,68 @@
+"""Funnel declarations: what is shipped loads, and every mistake is named with its file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sqlmesh_project.funnels.errors import DeclarationError
+from sqlmesh_project.funnels.loader import load_funnel, load_funnels
+
+GOOD = """name: f
+description: A funnel.
+source: consent
+conversion_window: 1 day
+steps:
+  - {name: one, where: {event_type: consent.asked}}
+  - {name: two, where: {event_type: [consent.given, pageview], not properties.kind: test}}
+"""
+
+
+def mistakes(folder: Path, text: str) -> list[str]:
+    path = folder / "f.yml"
+    path.write_text(text)
+    try:
+        load_funnel(path)
+    except DeclarationError as error:
+        return list(error.mistakes)
+    return []
+
+
+def test_what_is_shipped_loads() -> None:
+    assert {"consent", "intake", "intake_ten_steps", "offer", "shop", "web_funnel"} <= {
+        one.name for one in load_funnels()
+    }
+
+
+def test_a_good_declaration_has_no_mistakes(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("name: f", "name: other", "f.yml:1: name 'other' differs from the file's: call the file other.yml"),
+        ("1 day", "soon", "f.yml:4: expected a duration such as `30 minutes` or `7 days`"),
+        ("event_type: consent.asked", "kind: x", "f.yml:6: events have no 'kind'; known: event_type"),
+        ("source: consent", "source: consent\norder: loose", "f.yml:4: 'loose' is none of ordered, strict, unordered"),
+        ("source: consent", "source: consent\ncolour: red", "f.yml:4: unknown key `colour`; known: "),
+        ("source: consent", "source: consent\ncount: totals", "f.yml:4: `count: totals` counts every attempt"),
+        ("source: consent", "source: consent\ntimezone: Mars/Base", "f.yml:4: 'Mars/Base' is no time zone"),
+        ("source: consent", "source: consent\nattribution: step:9", "f.yml:4: 'step:9' is none of first_touch"),
+        ("name: two", "name: one", "f.yml:7: two steps are called 'one'"),
+        ("source: consent\n", "", "f.yml:1: `source` is missing"),
+        ("steps:", "exclusions:\n  - {where: {event_type: x}}\nsteps:", "f.yml:6: an exclusion needs `effect`"),
+        ("name: f", "name: [f", "f.yml:2: not valid YAML"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    found = mistakes(tmp_path, GOOD.replace(old, new, 1))
+    assert any(one.startswith(expected) for one in found), found
+
+
+def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
+    broken = (
+        GOOD.replace("1 day", "soon").replace("name: two", "name: one").replace("source: consent", "source: Consent")
+    )
+    assert [one.split(":")[1] for one in mistakes(tmp_path, broken)] == ["3", "4", "7"]
