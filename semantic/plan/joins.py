@@ -86,12 +86,11 @@ class JoinGraph:
 
     def _from_root(self, root_hint: Hint, others: list[Hint]) -> tuple[Join, ...] | None:
         root = root_hint[0]
-        todo = [root_hint[1:], *others] if len(root_hint) > 1 else others
         joined = {root}
         joins: dict[tuple[str, str], Join] = {}
-        for hint in todo:
+        for hint in (root_hint, *others):
             previous = root
-            for target in hint:
+            for position, target in enumerate(hint):
                 if target == previous:
                     continue
                 if target not in joined:
@@ -102,8 +101,21 @@ class JoinGraph:
                         if end not in joined:
                             joins[source, end] = self._edges[source][end]
                             joined.add(end)
+                elif position > 0:
+                    self._check_one_way(previous, target, joins)
                 previous = target
         return tuple(joins.values())
+
+    def _check_one_way(self, source: str, target: str, joins: Mapping[tuple[str, str], Join]) -> None:
+        """A cube has one place in a query. Raises PlanError when a path leads to it otherwise than it was joined."""
+        ways = [start for start, end in joins if end == target]
+        if not ways or source in ways or (target, source) in joins:
+            return
+        if any(path[-2] in ways for path in self._shortest(source, target)):
+            return
+        message = f"'{target}' is reached over '{ways[0]}' and over '{source}' in one query, and would be both at once"
+        advice = f"ask for one of the two, or let a second cube extend {target} and join that"
+        raise PlanError(message, place=target, advice=advice, code="ambiguous_join_path")
 
     def _path(self, source: str, target: str, joined: set[str]) -> tuple[str, ...] | None:
         key = (source, target)

@@ -53,6 +53,12 @@ def test_a_diamond_is_ambiguous_until_a_path_says_which() -> None:
     assert diamond.tree([("a",), ("a", "c", "d")]).cubes == ("a", "c", "d")
 
 
+def test_one_cube_reached_over_two_paths_is_refused() -> None:
+    two = graph(("a", ONE, "b"), ("a", ONE, "c"), ("b", ONE, "d"), ("c", ONE, "d"))
+    with pytest.raises(PlanError, match="'d' is reached over 'b' and over 'c'"):
+        two.tree([("a", "b", "d"), ("a", "c", "d")])
+
+
 def test_cubes_without_a_path_are_refused() -> None:
     with pytest.raises(PlanError, match="Can't find join path to join 'a', 'z'"):
         graph(("a", ONE, "b"), ("z", ONE, "b")).tree([("a",), ("z",)])
