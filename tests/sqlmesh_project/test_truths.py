@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -30,10 +31,24 @@ def test_the_stuck_client_loses_most_at_eligibility(connection: duckdb.DuckDBPyC
 
 
 def test_the_fraud_ring_is_up_for_review_and_nobody_else(connection: duckdb.DuckDBPyConnection) -> None:
-    ring = connection.execute("SELECT user_key FROM core.user_devices WHERE device_id = ?", [RING_DEVICE]).fetchall()
-    suspects = connection.execute("SELECT user_key FROM marts.fraud_review WHERE is_for_review").fetchall()
+    judged = connection.execute(
+        "SELECT user_key, is_for_review, user_key IN (SELECT user_key FROM core.user_devices WHERE device_id = ?)"
+        " FROM marts.fraud_review",
+        [RING_DEVICE],
+    ).fetchall()
+    ring = {user for user, _, is_ring in judged if is_ring}
     assert len(ring) > 2
-    assert {row[0] for row in suspects} == {row[0] for row in ring}
+    assert {user for user, is_for_review, _ in judged if is_for_review} == ring
+
+
+def test_the_page_that_was_added_loses_people_from_its_month_on(connection: duckdb.DuckDBPyConnection) -> None:
+    losses = connection.execute(
+        "SELECT 1 - SUM(next_reached_count) / SUM(reached_count) FROM marts.web_funnel WHERE step_number = 4"
+        " GROUP BY visited_month_on ORDER BY visited_month_on"
+    ).fetchall()
+    jumps = [later - earlier for (earlier,), (later,) in pairwise(losses)]
+    assert max(jumps) > 0.05
+    assert sorted(jumps)[-2] < 0.03
 
 
 def test_staff_is_not_counted_among_members(connection: duckdb.DuckDBPyConnection) -> None:
