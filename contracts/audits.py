@@ -6,6 +6,7 @@ Freshness and volume are not among them: an audit sees the interval of a run, no
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 import ibis
@@ -49,6 +50,12 @@ def violations_sql(
     dialect: str = "bigquery",
 ) -> str:
     """`violations_query` as SQL, by default in the dialect of the models."""
+    return _sql(contract, severity, frozenset(targets), dialect)
+
+
+@cache
+def _sql(contract: type[Contract], severity: Severity, targets: frozenset[tuple[str, str]], dialect: str) -> str:
+    # a plan asks for the same audit many times: per interval, and again for its errors
     return str(ibis.to_sql(violations_query(contract, severity=severity, targets=targets), dialect=dialect))
 
 
