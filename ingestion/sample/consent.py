@@ -125,7 +125,7 @@ def _make_rows(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             FROM delivered
         )
         SELECT
-            company, export, place,
+            company, export, place, n,
             CASE WHEN dirt = 1 THEN NULL ELSE uuid_of(i, type) END AS "EVENT_ID",
             pseudonym AS "USER_ID", type AS "TYPE",
             CASE WHEN dirt = 2 THEN -1 WHEN rate = 1 AND u(n, 'no rate') < 0.02 THEN NULL
@@ -155,7 +155,7 @@ def _write_company(
     if place is not None:
         columns.insert(place, "USER_ID")
     listed = ", ".join(f'"{column}"' for column in columns)
-    query = f"SELECT {listed} FROM consent_rows WHERE company = {company} AND export = {export} ORDER BY place"
+    query = f"SELECT {listed} FROM consent_rows WHERE company = {company} AND export = {export} ORDER BY place, n"
     kind = "csv" if company <= COMPANIES // 2 else "parquet"
     path = folder / "events" / kind / f"events-company-{company}-{label}.{kind}"
     written = copy(connection, path, query)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 
 from ingestion.sample.plan import Plan
@@ -26,9 +30,26 @@ SELECT * FROM (VALUES
 """
 
 
-def connect(plan: Plan) -> duckdb.DuckDBPyConnection:
-    """A connection with the macros and the table `people`."""
-    connection = duckdb.connect()
+MEMORY_LIMIT = "4GB"
+
+
+@contextmanager
+def population(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a scratch database with the macros and the table `people`; it spills to disk when it must."""
+    with tempfile.TemporaryDirectory(prefix="headrace-") as folder, duckdb.connect(f"{folder}/sample.duckdb") as opened:
+        opened.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        _make_people(opened, plan)
+        yield opened
+
+
+def forget(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what was made for one source."""
+    for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+        if table != "people":
+            connection.execute(f"DROP TABLE {table}")
+
+
+def _make_people(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(MACROS.format(seed=plan.seed))
     connection.execute(
         f"""
@@ -56,7 +77,6 @@ def connect(plan: Plan) -> duckdb.DuckDBPyConnection:
         FROM drawn ASOF JOIN countries ON drawn.draw < countries.upto
         """
     )
-    return connection
 
 
 def moment(plan: Plan, i: str, salt: str, hours_ahead: str = "0") -> str:

@@ -37,7 +37,7 @@ def write_rewards(connection: duckdb.DuckDBPyConnection, plan: Plan, folder: Pat
     for make in (_make_users, _make_offers, _make_assignments, _make_progress, _make_money):
         make(connection, plan)
     schema = SCHEMA.read_text(encoding="utf-8")
-    queries = {table: f"SELECT COLUMNS(*)::VARCHAR FROM rewards_{table}" for table in _TABLES}
+    queries = {table: f"SELECT COLUMNS(*)::VARCHAR FROM rewards_{table} ORDER BY ALL" for table in _TABLES}
     return write_database(connection, folder / "rewards.sqlite", schema, queries)
 
 

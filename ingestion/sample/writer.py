@@ -16,7 +16,7 @@ from ingestion.sample.consent import write_consent
 from ingestion.sample.files import Written
 from ingestion.sample.intake import write_intake
 from ingestion.sample.plan import Plan
-from ingestion.sample.population import connect
+from ingestion.sample.population import forget, population
 from ingestion.sample.rewards import write_rewards
 from ingestion.sample.web_funnel import write_web_funnel
 
@@ -71,7 +71,7 @@ def write_sample(
 ) -> SampleReport:
     """Write a sample of each source into `<folder>/<source>`, in place of what was there.
 
-    Scale 1 is some 200,000 rows over all sources, and rows grow with it; `late` and `dirty` are shares of rows. Equal
+    Scale 1 is some 300,000 rows over all sources, and rows grow with it; `late` and `dirty` are shares of rows. Equal
     arguments give equal files. Raises UnknownSource, and IngestionError for sizes that cannot be.
     """
     wanted = tuple(WRITERS) if sources is None else tuple(sources)
@@ -81,7 +81,7 @@ def write_sample(
     if scale <= 0 or days < 1 or not 0 <= late < 1 or not 0 <= dirty < 1:
         raise IngestionError("a sample needs scale > 0, days >= 1, and shares of late and dirty rows from 0 to below 1")
     plan = Plan(scale, days, late, dirty, seed, end)
-    with connect(plan) as connection:
+    with population(plan) as connection:
         reports = tuple(_write(connection, plan, name, folder / name) for name in wanted)
     return SampleReport(reports, plan.truths)
 
@@ -89,4 +89,5 @@ def write_sample(
 def _write(connection: duckdb.DuckDBPyConnection, plan: Plan, name: str, folder: Path) -> SourceReport:
     shutil.rmtree(folder, ignore_errors=True)
     written = WRITERS[name](connection, plan, folder)
+    forget(connection)
     return SourceReport(name, folder, tuple(written))
