@@ -19,6 +19,8 @@ _DATABASE_OID = 5
 _FIRST_TABLE_OID = 16_384
 _NAMESPACES = {PG_CATALOG: 11, "pg_toast": 99, PUBLIC: 2200, INFORMATION_SCHEMA: 13_000}
 _PG_CLASS, _HEAP = 1259, 2
+_FIRST_READER_OID = 9_000
+"""Free in PostgreSQL's own numbering: only the names of the functions that read types are asked for."""
 _CATEGORIES = {
     "bool": "B", "int8": "N", "int2": "N", "int4": "N", "float4": "N", "float8": "N", "numeric": "N", "oid": "N",
     "regproc": "N", "regclass": "N", "regtype": "N", "date": "D", "time": "D", "timestamp": "D", "timestamptz": "D",
@@ -78,7 +80,9 @@ def _of_server() -> Iterator[tuple[str, str, Row]]:
         }  # fmt: skip
     for oid, name in ((12, "internal"), (13, "c"), (14, "sql")):
         yield PG_CATALOG, "pg_language", {"oid": oid, "lanname": name, "lanowner": _ROLE_OID}
-    for name, (oid, result) in _FUNCTIONS.items():
+    readers = sorted({str(_type_row(known)["typreceive"]) for known in pg.SCALARS})
+    functions = {**{name: (_FIRST_READER_OID + at, 2281) for at, name in enumerate(readers)}, **_FUNCTIONS}
+    for name, (oid, result) in functions.items():
         yield PG_CATALOG, "pg_proc", {
             "oid": oid, "proname": name, "pronamespace": 11, "proowner": _ROLE_OID, "prolang": 12, "prokind": "f",
             "prorettype": result, "provolatile": "s", "proargtypes": [],

@@ -94,7 +94,8 @@ _BODIES = (
 
 def statements() -> list[str]:
     """CREATE MACRO statements, in an order in which each may use those before it."""
-    made = [f"CREATE MACRO {head} AS {body}" for head, body in _BODIES]
+    made = ["CREATE MACRO pg_get_keywords() AS TABLE SELECT keyword_name AS word FROM duckdb_keywords()"]
+    made += [f"CREATE MACRO {head} AS {body}" for head, body in _BODIES]
     for table, body in ((_NULLS, "NULL::VARCHAR"), (_TRUTHS, "true"), (_ZEROS, "0::BIGINT")):
         for name, fewest, most in table:
             heads = [f"({', '.join(f'_a{i}' for i in range(count))}) AS {body}" for count in range(fewest, most + 1)]

@@ -107,6 +107,8 @@ def _translated(node: exp.Expr, caller: Caller) -> exp.Expr | None:
     match node:
         case exp.Dot(this=schema, expression=exp.Expr() as inner) if schema.name in PLACES:
             return None if isinstance(inner, exp.Identifier) else inner
+        case exp.Column() if node.name == "user" and not node.table:
+            return exp.Literal.string(caller.user)
         case exp.Column() if node.args.get("db") is not None:
             node.set("db", None)
         case exp.Collate(this=exp.Expr() as collated):
@@ -152,7 +154,8 @@ def _cast(node: exp.Cast) -> exp.Expr | None:
 
 def _reg_cast(inner: exp.Expr, name: str) -> exp.Expr:
     """A name becomes an OID; an OID becomes a name. Functions are kept by name throughout."""
-    is_text = (isinstance(inner, exp.Literal) and inner.is_string) or inner.find(exp.Placeholder) is not None
+    is_text = isinstance(inner, exp.Concat | exp.DPipe) or inner.find(exp.Placeholder) is not None
+    is_text = is_text or (isinstance(inner, exp.Literal) and inner.is_string)
     literal = inner if is_text else None
     if name.startswith("regproc"):
         if not isinstance(literal, exp.Literal):
@@ -174,11 +177,15 @@ def _reg_cast(inner: exp.Expr, name: str) -> exp.Expr:
 
 
 def _compare_functions(node: exp.Expr) -> None:
-    """Functions are kept by name, `-` where there is none; clients compare with OID 0."""
+    """Functions are kept by name, `-` where there is none; clients compare with OID 0, or join pg_proc by OID."""
     left, right = node.args["this"], node.args["expression"]
-    if isinstance(left, exp.Column) and left.name in regproc_columns() and isinstance(right, exp.Literal):
-        if right.name == "0":
-            node.set("expression", exp.Literal.string("-"))
+    if isinstance(right, exp.Column) and right.name in regproc_columns():
+        left, right = right, left
+    if isinstance(left, exp.Column) and left.name in regproc_columns():
+        if isinstance(right, exp.Literal) and right.name == "0":
+            right.replace(exp.Literal.string("-"))
+        elif isinstance(right, exp.Column) and right.name == "oid":
+            right.set("this", exp.to_identifier("proname", quoted=True))
     elif left.key == "anonymous" and left.name == "format_type" and right.meta.get("oid_of") == "regtype":
         node.set("expression", right.expressions[0])
 

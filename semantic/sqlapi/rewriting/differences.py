@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from semantic.sqlapi.parameters import parse_array
 from semantic.sqlapi.types import TEXT
+
+_SETS = (exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.Unnest, exp.Explode)
+_SET_NAMES = frozenset(("unnest", "generate_series", "generate_subscripts", "json_each", "pg_get_keywords"))
+_DIRECTIVE = re.compile(r"(%[ILs%])")
 
 
 def speak_duckdb(tree: exp.Expr) -> None:
@@ -16,9 +22,18 @@ def speak_duckdb(tree: exp.Expr) -> None:
     for equal in list(tree.find_all(exp.EQ)):
         if isinstance(equal.expression, exp.Any):
             equal.replace(contained(equal))
-    for table in tree.find_all(exp.Table):
-        if not isinstance(table.this, exp.Identifier):
+    for unequal in list(tree.find_all(exp.NEQ)):
+        if isinstance(unequal.expression, exp.All):
+            unequal.replace(contained(unequal))
+    for table in list(tree.find_all(exp.Table)):
+        if isinstance(table.this, exp.Identifier):
+            continue
+        if isinstance(table.this, _SETS) or table.this.name.lower() in _SET_NAMES:
             name_function_column(table)
+        else:
+            table.replace(_one_row(table))
+    for function in list(tree.find_all(exp.Format)):
+        function.replace(_formatted(function))
 
 
 def array(text: str) -> exp.Expr:
@@ -37,11 +52,32 @@ def name_function_column(table: exp.Table) -> None:
         alias.set("columns", [alias.this.copy()])
 
 
-def contained(node: exp.EQ) -> exp.Expr:
-    """`x = ANY(list)` as DuckDB says it; with a sub-query it stays."""
+def contained(node: exp.EQ | exp.NEQ) -> exp.Expr:
+    """`x = ANY(list)` and `x <> ALL(list)` as DuckDB says them; with a sub-query they stay."""
     items = node.expression.this.unnest()
-    if isinstance(items, exp.Literal):
-        items = array(items.name)
     if isinstance(items, exp.Query | exp.Subquery):
         return node
-    return exp.Anonymous(this="list_contains", expressions=[items.copy(), node.this.copy()])
+    if isinstance(items, exp.Literal):
+        items = array(items.name)
+    found = exp.Anonymous(this="list_contains", expressions=[items.copy(), node.this.copy()])
+    return found if isinstance(node, exp.EQ) else exp.Not(this=found)
+
+
+def _one_row(table: exp.Table) -> exp.Expr:
+    """A function in FROM that gives one value is a table of one row."""
+    name = table.alias or table.this.name.lower() or "value"
+    return exp.select(exp.alias_(table.this.copy(), name, quoted=True)).subquery(exp.to_identifier(name, quoted=True))
+
+
+def _formatted(node: exp.Format) -> exp.Expr:
+    """format('%I.%I', a, b): PostgreSQL's directives; DuckDB's format() has others."""
+    arguments = iter(node.expressions)
+    parts: list[exp.Expr] = []
+    for piece in _DIRECTIVE.split(node.this.name):
+        if piece in ("%I", "%L", "%s"):
+            value = next(arguments, exp.null()).copy()
+            wrap = {"%I": "quote_ident", "%L": "quote_literal"}.get(piece)
+            parts.append(exp.Anonymous(this=wrap, expressions=[value]) if wrap else value)
+        elif piece:
+            parts.append(exp.Literal.string("%" if piece == "%%" else piece))
+    return exp.Concat(expressions=parts)
