@@ -49,6 +49,8 @@ class Known:
     """(table, content hash)."""
     stamps: frozenset[tuple[str, str, int, int]]
     """(table, location, size, time of change): enough to skip a file without reading it."""
+    failed: frozenset[str]
+    """Locations of which the latest attempt failed."""
 
 
 def create_ledger(connection: duckdb.DuckDBPyConnection) -> None:
@@ -60,22 +62,30 @@ def create_ledger(connection: duckdb.DuckDBPyConnection) -> None:
 
 def known_batches(connection: duckdb.DuckDBPyConnection, source: str) -> Known:
     rows = connection.execute(
-        f"SELECT table_name, content_hash, location, size_bytes, modified_ns FROM {LEDGER} "
-        "WHERE source = ? AND status = 'loaded'",
+        f"SELECT table_name, content_hash, location, size_bytes, modified_ns, status FROM {LEDGER} WHERE source = ?",
         [source],
     ).fetchall()
+    loaded = [row for row in rows if row[5] == "loaded"]
     return Known(
-        frozenset((table, content_hash) for table, content_hash, *_ in rows),
-        frozenset((table, location, size, modified) for table, _, location, size, modified in rows),
+        frozenset((table, content_hash) for table, content_hash, *_ in loaded),
+        frozenset((table, location, size, modified) for table, _, location, size, modified, _ in loaded),
+        frozenset(row[2] for row in rows if row[5] == "failed"),
     )
 
 
 def write_result(connection: duckdb.DuckDBPyConnection, result: BatchResult) -> None:
-    """Write a batch's row, in place of one that says that the batch failed before."""
-    connection.execute(f"DELETE FROM {LEDGER} WHERE batch_id = ? AND status = 'failed'", [result.batch_id])
+    """Write a batch's row, in place of one that says that its file failed before."""
+    forget_failure(connection, result.source, result.location)
     values = _values(result)
     marks = ", ".join("?" * len(values))
     connection.execute(f"INSERT INTO {LEDGER} ({', '.join(values)}) VALUES ({marks})", list(values.values()))
+
+
+def forget_failure(connection: duckdb.DuckDBPyConnection, source: str, location: str) -> None:
+    """Take back that a file could not be loaded: it was mended."""
+    connection.execute(
+        f"DELETE FROM {LEDGER} WHERE source = ? AND location = ? AND status = 'failed'", [source, location]
+    )
 
 
 def _values(result: BatchResult) -> dict[str, Any]:

@@ -43,7 +43,10 @@ class Loader:
         ledger.create_ledger(self.connection)
         shutil.rmtree(self.lake / STAGING, ignore_errors=True)
         known = ledger.known_batches(self.connection, self.source.name)
-        self._hashes, self._stamps = set(known.hashes), set(known.stamps)
+        self._hashes, self._stamps, self._failed = set(known.hashes), known.stamps, known.failed
+        for location in known.failed:
+            if "://" not in location and not Path(location.partition("#")[0]).exists():
+                ledger.forget_failure(self.connection, self.source.name, location)
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -140,6 +143,8 @@ class Loader:
         )
 
     def _known(self, item: Item, table: Table) -> BatchResult:
+        if _location(item) in self._failed:
+            ledger.forget_failure(self.connection, self.source.name, _location(item))
         return BatchResult(self.source.name, table.contract, item.name, "known")
 
 

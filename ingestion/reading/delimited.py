@@ -79,6 +79,8 @@ def _header(path: Path, name: str, compression: str | None, dialect: Dialect) ->
                     break
     except OSError as error:
         raise UnreadableInput(f"{name} cannot be read: {error}") from error
+    if b"\r" in taken and b"\n" not in taken:
+        raise UnreadableInput(f"{name}: its lines end with CR alone: convert them to LF or CRLF")
     if not taken.strip():
         raise UnreadableInput(f"{name}: the file is empty: it has no header")
     try:

@@ -116,6 +116,7 @@ def test_line_ends_of_windows_and_a_byte_order_mark(settings: Settings, exports:
             (HEADER + ",RATE\n").encode(),
             "events-1.csv: line 1: column rate stands there more than once",
         ),
+        ("events-1.csv", b"EVENT_ID,TYPE\rone,two\r", "events-1.csv: its lines end with CR alone"),
         ("events-1.parquet", b"PAR1 cut off", "events-1.parquet: not a whole Parquet file"),
         ("events-1.jsonl", b"[1]\n", "events-1.jsonl: no line of it is a JSON object"),
         ("events-1.csv.gz", b"not compressed", "events-1.csv.gz cannot be read"),
@@ -134,6 +135,7 @@ def test_a_file_that_fails_stops_only_itself(
     export(exports / "events-1.csv", [event(2)])
     (exports / name).unlink() if name != "events-1.csv" else None
     assert ingest(settings, "consent", exports).exit_code == 0
+    assert rows("FROM raw.loads WHERE status = 'failed'") == []
 
 
 def test_a_retyped_column_stops_the_file_and_dirt_does_not(settings: Settings, exports: Path) -> None:
