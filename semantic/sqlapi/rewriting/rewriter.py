@@ -37,12 +37,12 @@ from semantic.sqlapi.rewriting.measures import is_aggregate, is_measure_call, me
 from semantic.sqlapi.rewriting.naming import output_name
 from semantic.sqlapi.rewriting.ranges import take_range
 from semantic.sqlapi.rewriting.tables import (
-    CATALOG_SCHEMAS,
     JOIN_FIELD,
     USER,
     Source,
     Sources,
     find_table,
+    position_of,
     public_members,
 )
 
@@ -102,6 +102,7 @@ class Rewriter:
         speak_duckdb(tree)
         self._query(tree, frozenset(), ())
         tree = holder.this
+        refuse_other_tables(tree)
         self._number_parameters(tree)
         return Rewritten(tree, tuple(self._values), tuple(self._slots), tuple(self._queries), self._is_reusable)
 
@@ -193,8 +194,10 @@ class Rewriter:
     def _source(self, node: exp.Expr, ctes: frozenset[str]) -> Source | None:
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
             return None
-        if (node.name in ctes and not node.db) or node.db in CATALOG_SCHEMAS:
+        if node.name in ctes and not node.db:
+            node.meta[DONE] = True
             return None
+        _refuse_modifiers(node)
         return Source(node.alias_or_name, find_table(self._model, node))
 
     def _nested(self, select: exp.Select) -> list[exp.Query]:
@@ -489,6 +492,35 @@ def row_members(source: Source) -> list[str]:
         if not isinstance(member, Segment)
         and not (isinstance(member, Measure) and (member.rolling_window or member.multi_stage))
     ]
+
+
+def refuse_other_tables(tree: exp.Expr) -> None:
+    """A last look: outside of compiled sub-selects a statement may read its own CTEs and nothing else.
+
+    Raises NotSupported.
+    """
+    walked = list(tree.walk(prune=lambda node: isinstance(node, exp.Subquery) and bool(node.meta.get(DONE))))
+    for node in walked:
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and not node.meta.get(DONE):
+            raise NotSupported(
+                f'"{node.name}" cannot be read here',
+                position=position_of(node.this),
+                hint="Name views and cubes directly behind FROM or JOIN, without parentheses.",
+            )
+
+
+def _refuse_modifiers(table: exp.Table) -> None:
+    """What stands behind a table's name and would be lost when the compiled sub-select takes its place."""
+    alias = table.args.get("alias")
+    found = [name for name, value in table.args.items() if value and name not in ("this", "db", "catalog", "alias")]
+    if alias is not None and alias.columns:
+        found.append("column aliases")
+    if found:
+        raise NotSupported(
+            f'{found[0].upper()} on "{table.name}" is not supported',
+            position=position_of(table.this),
+            hint="Select from it in a sub-select or CTE first.",
+        )
 
 
 def fold_names(tree: exp.Expr) -> None:
