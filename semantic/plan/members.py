@@ -35,6 +35,10 @@ class Members:
         self._dependencies: dict[str, Dependencies] = {}
         self._leaves: dict[str, tuple[str, ...]] = {}
         self._made: dict[str, Measure] = {}
+        # Names that tables and cubes have in a statement, so that nothing else may.
+        self.taken = frozenset(
+            name.lower() for cube in model.cubes.values() for name in (cube.name, cube.sql_table or "") if name
+        )
         self.has_policies = any(cube.access_policy for cube in model.cubes.values())
 
     def sub_query_measure(self, name: str) -> str:

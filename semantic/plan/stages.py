@@ -95,15 +95,28 @@ def _names(entry: BoundFilter) -> tuple[str, ...]:
 
 
 def _shift(entry: TimeShift, groups: Iterable[Group], shape: Shape, members: Members, measure: Measure) -> Shift:
-    if entry.interval is None or entry.type is None:
-        message = f"'{measure.full_name}' uses the named time shift '{entry.name}', which only intervals can stand for"
-        raise PlanError(message, place=measure.full_name, advice="give interval and type", code="time_shift")
     times = {members.dimension(time.dimension).full_name for time in shape.times}
     times |= {group.target for group in groups if group.granularity}
     if entry.time_dimension is not None:
         times &= {members.dimension(entry.time_dimension).full_name}
+    if entry.name is not None:
+        entry = _named(entry.name, times, members, measure)
+    if entry.interval is None or entry.type is None:
+        message = f"'{measure.full_name}' uses a time shift that is given by SQL, which only intervals can stand for"
+        raise PlanError(message, place=measure.full_name, advice="give interval and type", code="time_shift")
     sign = 1 if entry.type == "prior" else -1
     return Shift(frozenset(times), parse_interval(entry.interval), sign)
+
+
+def _named(name: str, times: Iterable[str], members: Members, measure: Measure) -> TimeShift:
+    """The shift of that name which a time dimension of the query (of a calendar cube) declares."""
+    for time in sorted(times):
+        for entry in members.dimension(time).time_shift:
+            if entry.name == name:
+                return entry
+    message = f"'{measure.full_name}' uses the time shift '{name}', which no time dimension of the query declares"
+    advice = "group by a time dimension of the calendar that declares it"
+    raise PlanError(message, place=measure.full_name, advice=advice, code="time_shift")
 
 
 def shifted_plan(plan: Plan, shifts: tuple[Shift, ...]) -> Plan:

@@ -31,12 +31,13 @@ class Statement:
     """The statement being written: its common table expressions, in order, by name."""
 
     ctes: dict[str, exp.Select] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
     def add(self, name: str, select: exp.Select) -> str:
         """Keep a select under a name that is still free, and give the name."""
         free = name
         number = 2
-        while free in self.ctes:
+        while free in self.ctes or free.lower() in self.taken:
             free = f"{name}_{number}"
             number += 1
         self.ctes[free] = select
@@ -65,7 +66,7 @@ class SelectBuilder:
         self.dialect = self.expressions.dialect
         self.parameters = Parameters(self.dialect)
         self.filters = Filters(self.dialect, self.parameters)
-        self.statement = Statement()
+        self.statement = Statement(taken=self.members.taken)
 
     def build(self, plan: Plan) -> exp.Select:
         """The whole statement of a plan."""
@@ -324,7 +325,7 @@ class SelectBuilder:
             inner_shape = replace(inner_shape, filters=self._propagated(dimension), segments=self.shape.segments)
         plan = self.planner.plan(inner_shape)
         plan = replace(plan, values=(Value("value", measure, measure),))
-        outer, self.statement = self.statement, Statement()
+        outer, self.statement = self.statement, Statement(taken=self.members.taken)
         select = self.select(plan)
         inner, self.statement = self.statement, outer
         for name, body in inner.ctes.items():
