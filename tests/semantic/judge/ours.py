@@ -14,6 +14,7 @@ from sqlglot import exp
 from semantic.compiler import CompiledQuery, compile_query
 from semantic.datamodel.types import DataModel
 from semantic.query.parse import parse_query
+from semantic.query.types import Query
 from tests.semantic.judge import rows
 
 Dialect = Literal["duckdb", "bigquery"]
@@ -21,9 +22,12 @@ DIALECTS: tuple[Dialect, ...] = ("duckdb", "bigquery")
 NOW = datetime(2025, 6, 30, 12, tzinfo=UTC)
 
 
+def parsed(model: DataModel, query: Mapping[str, Any]) -> Query:
+    return parse_query(dict(query), model, now=NOW, default_limit=None)
+
+
 def compiled(model: DataModel, query: Mapping[str, Any], dialect: Dialect = "duckdb") -> CompiledQuery:
-    parsed = parse_query(dict(query), model, now=NOW, default_limit=None)
-    return compile_query(model, parsed, dialect=dialect, security_context=None, tables=None)
+    return compile_query(model, parsed(model, query), dialect=dialect, security_context=None, tables=None)
 
 
 def answer(

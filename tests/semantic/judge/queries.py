@@ -99,6 +99,24 @@ def generate(arena_: Arena, count: int, seed: int = 1) -> Iterator[Query]:
         yield _query(dice, arena_)
 
 
+def with_other_values(query: Query) -> Query:
+    """The same query with every value of a filter, and every date range, replaced by another."""
+    times = [
+        part | ({"dateRange": RANGES[0]} if "dateRange" in part else {}) for part in query.get("timeDimensions", ())
+    ]
+    changed = query | {"filters": [_changed(entry) for entry in query["filters"]]}
+    return changed | ({"timeDimensions": times} if times else {})
+
+
+def _changed(entry: Query) -> Query:
+    for connector in ("and", "or"):
+        if connector in entry:
+            return {connector: [_changed(child) for child in entry[connector]]}
+    if "values" not in entry or entry["operator"].endswith(("Date", "DateRange")):
+        return entry
+    return entry | {"values": [value and ("true" if value == "false" else "7") for value in entry["values"]]}
+
+
 def _query(dice: random.Random, arena: Arena) -> Query:
     query: Query = {"timezone": dice.choice(ZONES)}
     measures = _some(dice, list(arena.measures), 0, 3)

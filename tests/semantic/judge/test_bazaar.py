@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from semantic.compiler import Compiler
 from semantic.datamodel.types import DataModel
 from semantic.errors import QueryError
 from tests.semantic.judge import ours, queries, rows
@@ -82,3 +83,15 @@ def refusal(model: DataModel, query: Mapping[str, Any]) -> str:
     except QueryError as error:
         return error.message
     return ""
+
+
+@pytest.mark.parametrize("dialect", ours.DIALECTS)
+def test_a_kept_plan_is_the_plan(judge: Judge, model: DataModel, dialect: ours.Dialect) -> None:
+    """A compiler that has seen other queries of the same shape gives the SQL and the values of a new one."""
+    compiler = Compiler(model, dialect=dialect, visible_only=False)
+    for names in queries.ARENAS:
+        for query in queries.generate(queries.arena(judge.meta("bazaar"), names), PER_ARENA // 4, seed=77):
+            for changed in (query, queries.with_other_values(query)):
+                if not refusal(model, changed):
+                    parsed = ours.parsed(model, changed)
+                    assert compiler.compile(parsed) == ours.compiled(model, changed, dialect), changed

@@ -12,6 +12,7 @@ import pytest
 
 from semantic.datamodel.load import load_sources
 from semantic.datamodel.types import DataModel
+from semantic.errors import PlanError
 from tests.semantic.judge import known, ours, rows
 from tests.semantic.judge.conftest import BAZAAR
 from tests.semantic.judge.cube import CubeError, Judge, read_model
@@ -153,6 +154,33 @@ def test_several_facts(judge: Judge, connection: duckdb.DuckDBPyConnection, wide
     for dialect in ours.DIALECTS:
         answer = ours.answer(connection, wider, query, dialect)
         assert not rows.difference(answer, list(together.values())), dialect
+
+
+TWO_WAYS = """
+views:
+  - name: both
+    cubes:
+      - { join_path: orders, includes: [count, amount] }
+      - { join_path: orders.customers.regions, alias: home, prefix: true, includes: [name] }
+      - { join_path: orders.stores.regions, alias: shop, prefix: true, includes: [name] }
+"""
+
+
+def test_two_ways_to_one_cube(judge: Judge, sources: Mapping[str, str]) -> None:
+    """Cube takes whichever way it finds first, and one join for both of a view: we ask which is meant."""
+    model = load_sources({**sources, "both.yml": TWO_WAYS})
+    judge.open("both", {**sources, "both.yml": TWO_WAYS})
+    for query in (
+        {"measures": ["orders.amount"], "dimensions": ["regions.name"]},
+        {"measures": ["orders.amount", "regions.population"]},
+        {"measures": ["both.amount"], "dimensions": ["both.home_name", "both.shop_name"]},
+    ):
+        with pytest.raises(PlanError) as refused:
+            ours.compiled(model, query)
+        assert refused.value.advice
+        assert judge.sql("both", query).sql, "Cube refuses too by now: the case can go"
+    for way in ("home", "shop"):
+        ours.compiled(model, {"measures": ["both.amount"], "dimensions": [f"both.{way}_name"]})
 
 
 def test_months_before_meet_by_status(judge: Judge, connection: duckdb.DuckDBPyConnection, wider: DataModel) -> None:
