@@ -167,9 +167,14 @@ def _merge(base: Node, node: Node) -> Node:
 
 
 def _merge_named(base: Node, own: Node) -> tuple[Node, ...]:
-    overridden = {item.get("name").value for item in own.items if item.get("name")}  # type: ignore[union-attr]
-    kept = [item for item in base.items if not (item.get("name") and item.get("name").value in overridden)]  # type: ignore[union-attr]
+    overridden = {_name_of(item) for item in own.items} - {None}
+    kept = [item for item in base.items if _name_of(item) not in overridden]
     return (*kept, *own.items)
+
+
+def _name_of(item: Node) -> object:
+    name = item.get("name")
+    return None if name is None or isinstance(name.value, (tuple, Mapping)) else name.value
 
 
 # Building, and building again without what is broken

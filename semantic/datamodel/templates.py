@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -119,7 +120,7 @@ def parse_expression(text: str, place: Place, resolve: Resolve, *, dialect: str)
 
     Raises TemplateError when the text is not one SQL expression.
     """
-    body, references = _with_placeholders(text, resolve)
+    body, references = _with_placeholders(text, resolve, dialect)
     tree = _parse(f"SELECT {body}", dialect)
     expressions = tree.expressions if isinstance(tree, exp.Select) else []
     if len(expressions) != 1 or any(tree.args.get(key) for key in _CLAUSES):
@@ -137,15 +138,16 @@ _CLAUSES = ("from_", "from", "where", "group", "having", "order", "limit", "offs
 
 def parse_select(text: str, place: Place, resolve: Resolve, *, dialect: str) -> Sql:
     """A whole SELECT statement (a cube's `sql`). Raises TemplateError for anything else."""
-    body, references = _with_placeholders(text.strip().rstrip(";"), resolve)
+    body, references = _with_placeholders(text.strip().rstrip(";"), resolve, dialect)
     tree = _parse(body, dialect)
     if not isinstance(tree, exp.Query):
         raise TemplateError("sql_select", "must be one SELECT statement")
     return Sql(text, place, tree, references)
 
 
-def parse_boolean_argument(text: str, *, dialect: str) -> exp.Expr:
-    """The column expression inside `.filter('...')`."""
+@lru_cache(maxsize=4096)
+def parse_argument(text: str, dialect: str) -> exp.Expr:
+    """The column expression inside `.filter('...')`; copy it before changing it. Raises TemplateError."""
     tree = _parse(f"SELECT {text}", dialect)
     if not isinstance(tree, exp.Select) or len(tree.expressions) != 1:
         raise TemplateError("sql_expression", f"`{text}` is not one SQL expression")
@@ -153,13 +155,15 @@ def parse_boolean_argument(text: str, *, dialect: str) -> exp.Expr:
     return expression
 
 
-def _with_placeholders(text: str, resolve: Resolve) -> tuple[str, Mapping[str, Reference]]:
+def _with_placeholders(text: str, resolve: Resolve, dialect: str) -> tuple[str, Mapping[str, Reference]]:
     literals, mentions = split(text)
     references: dict[str, Reference] = {}
     parts = [literals[0]]
     for number, (mention, literal) in enumerate(zip(mentions, literals[1:], strict=True)):
         name = f"{PLACEHOLDER}{number}"
         references[name] = resolve(parse_mention(mention), name)
+        if references[name].argument:
+            parse_argument(references[name].argument, dialect)
         # A string literal glued to a brace would hide the reference from the parser and send it to the database.
         parts += [name, literal]
     body = "".join(parts)

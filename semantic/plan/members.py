@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from semantic.datamodel.checks import snippets
-from semantic.datamodel.templates import PLACEHOLDER
 from semantic.datamodel.types import DataModel, Dimension, Measure, Member, MultiStage, Segment, Sql
 from semantic.errors import PlanError, UnknownMemberError
 from semantic.plan.joins import Hint
@@ -23,7 +22,6 @@ class Dependencies:
 
     hints: tuple[Hint, ...]
     sub_queries: tuple[str, ...]
-    time_shifts: bool = False
 
 
 class Members:
@@ -210,8 +208,3 @@ def references(sql: Sql) -> Iterator[tuple[Hint, str]]:
             yield reference.path, ""
         elif reference.kind == "member":
             yield reference.path[:-1], reference.path[-1]
-
-
-def is_placeholder(name: str) -> bool:
-    """Whether an identifier in a snippet's tree stands for a reference."""
-    return name.startswith(PLACEHOLDER)

@@ -66,8 +66,8 @@ def to_utc(local: datetime, zone: ZoneInfo) -> datetime:
 _UTC = ZoneInfo("UTC")
 
 
-def _unreadable(value: object) -> QueryFormatError:
-    shown = value if isinstance(value, str) else ", ".join(str(item) for item in value)  # type: ignore[attr-defined]
+def _unreadable(value: str | Sequence[str]) -> QueryFormatError:
+    shown = value if isinstance(value, str) else ", ".join(str(item) for item in value)
     advice = "write 2024-01-31, 2024-01-31T12:00:00, `last 7 days`, `this month` or `from 30 days ago to now`"
     return QueryFormatError(f"Can't parse date: '{shown}'", place="dateRange", advice=advice, code="date_range")
 

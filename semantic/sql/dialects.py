@@ -7,7 +7,6 @@ from typing import Protocol
 from sqlglot import exp
 
 from semantic.datamodel.intervals import Interval
-from semantic.datamodel.types import Granularity
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -250,11 +249,6 @@ def interval_of(interval: Interval) -> exp.Expr:
 def natural_origin(interval: Interval) -> str:
     """A time at which a bucket of any such interval begins when nothing else is said."""
     return _FIRST_MONDAY if any(unit == "week" for _, unit in interval) else _FIRST_DAY
-
-
-def custom_interval(granularity: Granularity) -> str:
-    """The interval of a granularity that is defined by one."""
-    return granularity.interval or "1 day"
 
 
 def quoted(name: str) -> exp.Identifier:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from semantic.datamodel.intervals import parse_interval
-from semantic.datamodel.templates import PLACEHOLDER, parse_boolean_argument
+from semantic.datamodel.templates import PLACEHOLDER
 from semantic.datamodel.types import Case, DataModel, Dimension, Measure, Reference, Segment, Sql
 from semantic.errors import PlanError
 from semantic.plan.members import AnyMember, Members
@@ -17,9 +17,7 @@ from semantic.sql.dialects import (
     DIALECTS,
     Dialect,
     column,
-    custom_interval,
     granularity_bucket,
-    is_null,
     is_set,
     quoted,
     shifted,
@@ -174,7 +172,7 @@ class Expressions:
             return self.dialect.truncate(local, granularity)
         if custom.sql is not None:
             return self.fill(custom.sql, dimension.cube, scope)
-        interval = parse_interval(custom_interval(custom))
+        interval = parse_interval(custom.interval or "1 day")
         offset = parse_interval(custom.offset) if custom.offset else None
         return granularity_bucket(self.dialect, local, interval, offset, custom.origin)
 
@@ -343,11 +341,3 @@ def disjunction(conditions: list[exp.Expr]) -> exp.Expr:
 def wrapped(tree: exp.Expr) -> exp.Expr:
     """A tree that may stand as an operand: in parentheses when it is an operator itself."""
     return tree if isinstance(tree, _ATOMS) and not isinstance(tree, exp.Connector) else exp.Paren(this=tree)
-
-
-def filter_column(argument: str, dialect: str) -> exp.Expr:
-    """The column expression of FILTER_PARAMS."""
-    return parse_boolean_argument(argument, dialect=dialect)
-
-
-__all__ = ["Expressions", "Scope", "aggregate", "conjunction", "disjunction", "filter_column", "is_null", "wrapped"]

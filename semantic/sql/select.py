@@ -9,6 +9,7 @@ from functools import lru_cache
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from semantic.datamodel.templates import parse_argument
 from semantic.datamodel.types import Cube, Dimension, Reference
 from semantic.errors import PlanError
 from semantic.plan.build import Planner, alias_of, filter_members
@@ -17,7 +18,7 @@ from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
 from semantic.plan.types import Group, Keys, Part, Plan, Rows, Shift, Value, Where, Windowed
 from semantic.query.types import Order
 from semantic.sql.dialects import column, quoted
-from semantic.sql.expressions import Expressions, Scope, conjunction, filter_column, wrapped
+from semantic.sql.expressions import Expressions, Scope, conjunction, wrapped
 from semantic.sql.filters import Filters
 from semantic.sql.parameters import Parameters
 from semantic.sql.stages import staged_part
@@ -217,10 +218,8 @@ class SelectBuilder:
         after: tuple[str, str] | None = None,
         shifts: tuple[Shift, ...] = (),
     ) -> tuple[exp.Select, Scope]:
-        """A select from the cubes of a tree, with the sub-queries that the named members need, and its scope.
-
-        With `after` (a table of keys and the cube they are of) the tree hangs on those keys.
-        """
+        """A select from a tree's cubes and from the sub-queries that the named members need, and its scope. With
+        `after` (a table of keys, and the cube they are of) the tree hangs on those keys."""
         subs = self._sub_queries(names, tree)
         columns = {name: column("value", sub_alias(name)) for name in subs}
         multiplied = frozenset() if after else tree.multiplied
@@ -459,7 +458,7 @@ class SelectBuilder:
         return exp.Paren(this=conjunction(found)) if found else exp.Boolean(this=True)
 
     def _argument(self, reference: Reference) -> exp.Expr:
-        return filter_column(reference.argument, self.model.dialect)
+        return parse_argument(reference.argument, self.model.dialect).copy()
 
 
 def part_measures(part: Part) -> tuple[str, ...]:
