@@ -18,6 +18,7 @@ _SESSIONS = 10_000
 def write_commerce(connection: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> list[Written]:
     """Write events as compressed CSV and as Parquet, and orders per region as CSV; refunds come second."""
     _make_events(connection, plan)
+    _make_rows(connection, plan)
     _make_orders(connection, plan)
     columns = "event_id, user_id, event_time, event_name, region, page, device, order_id"
     written = []
@@ -57,8 +58,15 @@ def _make_events(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         FROM steps
         UNION ALL
         SELECT 900000000 + i, 1, uuid_of(i, 'robot'), '{ROBOT}', -1, 'desktop', 'US', 'page_view',
-            TIMESTAMP '{plan.start}' + to_seconds(20 * i) FROM range({30 * 3600 // 20}) AS ids(i);
+            TIMESTAMP '{plan.start}' + to_seconds(20 * i) FROM range({30 * 3600 // 20}) AS ids(i)
+        """
+    )
 
+
+def _make_rows(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """The events as exported: late, twice, or at a time that cannot be."""
+    connection.execute(
+        f"""
         CREATE OR REPLACE TABLE commerce_rows AS
         WITH delivered AS (
             SELECT *,

@@ -61,7 +61,8 @@ def write_intake(connection: duckdb.DuckDBPyConnection, plan: Plan, folder: Path
     """Write clients.csv, members.csv, and events as enriched TSV, JSONL and Parquet."""
     _make_members(connection, plan)
     _make_steps(connection)
-    _make_events(connection, plan)
+    _make_events(connection)
+    _make_rows(connection, plan)
     day = "collector_tstamp::DATE"
     middle = plan.export_on + (plan.end - plan.export_on) / 2
     parts = {
@@ -143,11 +144,11 @@ def _make_steps(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _make_events(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """Steps (some repeated, some failed first), pages before signing in, staff, robots, wrong device clocks."""
+def _make_events(connection: duckdb.DuckDBPyConnection) -> None:
+    """Steps (some repeated, some failed first), pages before signing in, and visitors who never sign in."""
     connection.execute(
         f"""
-        CREATE OR REPLACE TABLE intake_rows AS
+        CREATE OR REPLACE TABLE intake_happened AS
         WITH happened AS (
             SELECT person, place AS n, happened_at, 'funnel' AS event_name, step_name, 'complete' AS step_action,
                 true AS is_known
@@ -164,11 +165,22 @@ def _make_events(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             UNION ALL
             SELECT person, 80, joined_at, 'page_view', NULL, NULL, false
             FROM people WHERE u(person, 'intake') > 1 - {_VISITORS / 20_000}
-        ), described AS (
+        )
+        SELECT * FROM happened
+        """
+    )
+
+
+def _make_rows(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """The events as the collector got them: late, twice, from wrong clocks, without an id."""
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE intake_rows AS
+        WITH described AS (
             SELECT *, uuid_of(person * 100 + n, 'intake') AS event_id,
                 happened_at + to_milliseconds(400) + CASE WHEN u(person * 100 + n, 'late') < {plan.late}
                     THEN to_days(2) ELSE to_days(0) END AS received_at
-            FROM happened JOIN people USING (person) WHERE happened_at < TIMESTAMP '{plan.end}' + to_days(1)
+            FROM intake_happened JOIN people USING (person) WHERE happened_at < TIMESTAMP '{plan.end}' + to_days(1)
         ), twice AS (
             SELECT * FROM described UNION ALL SELECT * FROM described WHERE u(person * 100 + n, 'again') < 0.004
         )

@@ -34,7 +34,7 @@ _TABLES = (
 
 def write_rewards(connection: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> list[Written]:
     """Write rewards.sqlite below `folder`."""
-    for make in (_make_users, _make_offers, _make_assignments, _make_progress, _make_money):
+    for make in _MAKERS:
         make(connection, plan)
     schema = SCHEMA.read_text(encoding="utf-8")
     queries = {table: f"SELECT COLUMNS(*)::VARCHAR FROM rewards_{table} ORDER BY ALL" for table in _TABLES}
@@ -97,8 +97,15 @@ def _make_offers(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
                 ELSE TIMESTAMP '{plan.start}' + to_hours((24 * {plan.days} * (0.3 + 0.4 * u(i, 'change')))::BIGINT)
                 END AS published_at
         FROM range(1, {OFFERS + 1}) AS ids(i), range(1, 3) AS versions(v)
-        WHERE v = 1 OR i % 2 = 0;
+        WHERE v = 1 OR i % 2 = 0
+        """
+    )
 
+
+def _make_versions(connection: duckdb.DuckDBPyConnection, _plan: Plan) -> None:
+    """Publish the drafts: a version of the offer, and of each of its tasks."""
+    connection.execute(
+        f"""
         CREATE OR REPLACE TABLE rewards_offer_versions AS
         SELECT offer_version_id, offer_id, v AS version,
             'Offer ' || i || CASE WHEN v = 2 THEN ' with more coins' ELSE '' END AS title, payout_usd, reward_coins,
@@ -143,8 +150,15 @@ def _make_assignments(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None
             CASE WHEN u(placed.i, 'variant') < 0.3 THEN 1.2 ELSE 1.0 END AS coin_multiplier
         FROM placed ASOF JOIN offer_drafts
             ON placed.offer_id = offer_drafts.offer_id AND placed.shown_at >= offer_drafts.published_at
-        WHERE shown_at < TIMESTAMP '{plan.end}' + to_days(1);
+        WHERE shown_at < TIMESTAMP '{plan.end}' + to_days(1)
+        """
+    )
 
+
+def _make_shown_tasks(connection: duckdb.DuckDBPyConnection, _plan: Plan) -> None:
+    """With the offer, its tasks are frozen, at the coins that this user was promised."""
+    connection.execute(
+        """
         CREATE OR REPLACE TABLE rewards_user_offers AS
         SELECT user_offer_id, user_id, offer_id, offer_version_id, variant, coin_multiplier::VARCHAR AS coin_multiplier,
             instant_text(shown_at) AS shown_at
@@ -164,10 +178,10 @@ def _make_assignments(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None
     )
 
 
-def _make_progress(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-    """Users start, do task after task, leave or complete; the ring does all tasks within seconds."""
+def _make_done_tasks(connection: duckdb.DuckDBPyConnection, _plan: Plan) -> None:
+    """Users start, do task after task, and leave or complete; the ring does all tasks within seconds."""
     connection.execute(
-        f"""
+        """
         CREATE OR REPLACE TABLE done_tasks AS
         WITH tried AS (
             SELECT *, shown_at + to_seconds(30 + (3600 * u(i, 'start'))::BIGINT) AS started_at,
@@ -179,8 +193,15 @@ def _make_progress(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         SELECT *, started_at + to_milliseconds(
                 (1000 * sum(seconds) OVER (PARTITION BY user_offer_id ORDER BY position))::BIGINT) AS done_at
         FROM tried
-        QUALIFY bool_and(goes_on) OVER (PARTITION BY user_offer_id ORDER BY position);
+        QUALIFY bool_and(goes_on) OVER (PARTITION BY user_offer_id ORDER BY position)
+        """
+    )
 
+
+def _make_progress(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """The log of what users did, some of it without a start, before it, late, or dirty."""
+    connection.execute(
+        f"""
         CREATE OR REPLACE TABLE progress_facts AS
         WITH starts AS (
             SELECT DISTINCT ON (user_offer_id) * FROM shown_tasks
@@ -258,3 +279,15 @@ def _make_money(connection: duckdb.DuckDBPyConnection, _plan: Plan) -> None:
         WHERE revenue_usd > 0 AND u(i * 100 + n, 'charged back') < CASE WHEN is_ring THEN 0.6 ELSE 0.01 END
         """
     )
+
+
+_MAKERS = (
+    _make_users,
+    _make_offers,
+    _make_versions,
+    _make_assignments,
+    _make_shown_tasks,
+    _make_done_tasks,
+    _make_progress,
+    _make_money,
+)
