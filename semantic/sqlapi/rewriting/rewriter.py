@@ -467,7 +467,7 @@ def _rename(tree: exp.Select, compiled: CompiledQuery, names: Mapping[tuple[str,
     by_alias = {column.alias: column for column in compiled.columns}
     for part in tree.expressions:
         column = by_alias[part.alias]
-        if column.type == "time" and column.granularity is None and not isinstance(part.this, exp.Cast):
+        if column.type == "time" and column.granularity is None:
             part.set("this", exp.cast(part.this, "TIMESTAMP", dialect="duckdb"))
         part.set("alias", exp.to_identifier(names[(column.member, column.granularity)], quoted=True))
 
