@@ -45,13 +45,15 @@ class BoundTime:
 
 @dataclass(frozen=True, slots=True)
 class BoundCondition:
-    """A condition by the slots of its values; `null` says that NULL was among them."""
+    """A condition by the slots of its values; `null` says that NULL was among them, `as_text` that the member is no
+    text and has to be made one for a pattern."""
 
     member: str
     operator: str
     slots: tuple[int, ...]
     null: bool = False
     end_open: bool = False
+    as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,10 @@ class Binder:
             if not values:
                 raise _bad_value(entry, "null", "a value to compare with")
         convert = self._converter(entry)
-        return BoundCondition(entry.member, entry.operator, tuple(self.slot(convert(value)) for value in values), null)
+        slots = tuple(self.slot(convert(value)) for value in values)
+        pattern = entry.operator in LIKE_OPERATORS
+        as_text = pattern and _value_kind(self.model.member(entry.member)) not in ("string", "switch")
+        return BoundCondition(entry.member, entry.operator, slots, null, as_text=as_text)
 
     def _date_condition(self, entry: Condition, values: list[str]) -> BoundCondition:
         if not values:

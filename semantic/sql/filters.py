@@ -121,6 +121,7 @@ class Filters:
 
     def _like(self, entry: BoundCondition, value: exp.Expr) -> exp.Expr:
         negated = entry.operator.startswith("not")
+        value = self.dialect.text(value) if entry.as_text else value
         kind = entry.operator.removeprefix("not").lower()
         tests = [
             self.dialect.like(
