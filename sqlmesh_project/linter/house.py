@@ -39,7 +39,7 @@ class ColumnsHaveComments(Rule):
     def check_model(self, model: Model) -> RuleViolation | None:
         if isinstance(model, ExternalModel):
             return None
-        bare = [name for name in model.columns_to_types or {} if not model.column_descriptions.get(name)]
+        bare = [name for name in model.columns_to_types or {} if not (model.column_descriptions or {}).get(name)]
         if not bare:
             return None
         return self.violation(f"columns of {model.name} without a comment: {', '.join(bare)}")
@@ -65,7 +65,7 @@ class LayersReadDownwards(Rule):
         if isinstance(model, ExternalModel):
             return None
         own = LAYERS.index(layer_of(model.name))
-        upwards = sorted(name for name in model.depends_on if not self._may_read(own, layer_of(name)))
+        upwards = sorted(name for name in model.depends_on or () if not self._may_read(own, layer_of(name)))
         if not upwards:
             return None
         return self.violation(

@@ -8,7 +8,7 @@ from sqlmesh.core.macros import MacroEvaluator
 
 
 @macro()
-def first_loaded(_: MacroEvaluator, *keys: exp.Expression) -> exp.Expression:
+def first_loaded(_: MacroEvaluator, *keys: exp.Expression) -> exp.Expr:
     """QUALIFY condition that keeps, of the raw rows with equal keys, the one loaded first."""
     return exp.EQ(
         this=exp.Window(
@@ -23,7 +23,7 @@ def first_loaded(_: MacroEvaluator, *keys: exp.Expression) -> exp.Expression:
 
 
 @macro()
-def seconds_between(_: MacroEvaluator, earlier: exp.Expression, later: exp.Expression) -> exp.Expression:
+def seconds_between(_: MacroEvaluator, earlier: exp.Expression, later: exp.Expression) -> exp.Expr:
     """Elapsed seconds, with fractions. Coarser units of TIMESTAMP_DIFF would count boundaries on one of the engines."""
     elapsed = exp.TimestampDiff(this=later.copy(), expression=earlier.copy(), unit=exp.var("MICROSECOND"))
     return exp.Div(this=elapsed, expression=exp.Literal.number(1000000), typed=False, safe=False)
@@ -35,7 +35,7 @@ def in_interval(
     time: exp.Expression,
     days_before: exp.Expression | None = None,
     days_after: exp.Expression | None = None,
-) -> exp.Expression:
+) -> exp.Expr:
     """Whether a time lies in the interval of the run, widened by whole days on either side."""
     start = _bound(evaluator, "start_ts", days_before, exp.TimestampSub)
     end = _bound(evaluator, "end_ts", days_after, exp.TimestampAdd)
@@ -43,16 +43,14 @@ def in_interval(
 
 
 @macro()
-def before_interval(evaluator: MacroEvaluator, time: exp.Expression, days: exp.Expression) -> exp.Expression:
+def before_interval(evaluator: MacroEvaluator, time: exp.Expression, days: exp.Expression) -> exp.Expr:
     """Whether a time lies in so many days right before the interval of the run."""
     start = _bound(evaluator, "start_ts", days, exp.TimestampSub)
     end = _bound(evaluator, "start_ts", None, exp.TimestampSub)
     return exp.and_(exp.GTE(this=time.copy(), expression=start), exp.LT(this=time.copy(), expression=end), wrap=False)
 
 
-def _bound(
-    evaluator: MacroEvaluator, name: str, days: exp.Expression | None, shift: type[exp.Expression]
-) -> exp.Expression:
+def _bound(evaluator: MacroEvaluator, name: str, days: exp.Expression | None, shift: type[exp.Expression]) -> exp.Expr:
     bound = exp.cast(exp.Literal.string(f"{evaluator.locals[name]}+00:00"), "TIMESTAMPTZ")
     if days is None:
         return bound
@@ -60,7 +58,7 @@ def _bound(
 
 
 @macro()
-def clean_code(_: MacroEvaluator, code: exp.Expression) -> exp.Expression:
+def clean_code(_: MacroEvaluator, code: exp.Expression) -> exp.Expr:
     """An ISO code without the quotes that some exports put inside it, in capitals; NULL when nothing is left."""
     trimmed = exp.Trim(this=code.copy(), expression=exp.Literal.string('" '))
     return exp.Upper(this=exp.Nullif(this=trimmed, expression=exp.Literal.string("")))

@@ -8,12 +8,12 @@ from sqlmesh.core.macros import MacroEvaluator
 
 
 @macro()
-def json_text(evaluator: MacroEvaluator, text: exp.Expression, key: exp.Expression) -> exp.Expression:
+def json_text(evaluator: MacroEvaluator, text: exp.Expression, key: exp.Expression) -> exp.Expr:
     """The value of a top-level key as text; NULL where the key is absent or the text is no JSON.
 
     BigQuery's JSON_VALUE gives NULL for a broken text by itself, DuckDB's fails unless it is checked before.
     """
-    value = exp.maybe_parse(f"JSON_VALUE(text, '$.{key.name}')", dialect="bigquery")
+    value: exp.Expr = exp.maybe_parse(f"JSON_VALUE(text, '$.{key.name}')", dialect="bigquery")
     checked = text.copy()
     if not (evaluator.gateway or "").startswith("bigquery"):
         is_json = exp.Anonymous(this="JSON_VALID", expressions=[text.copy()])

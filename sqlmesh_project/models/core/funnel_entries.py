@@ -29,5 +29,5 @@ ENTRIES_SQL = entries_query(load_funnels())
     columns={name: type_ for name, (type_, _) in ENTRY_COLUMNS.items()},
     column_descriptions={name: comment for name, (_, comment) in ENTRY_COLUMNS.items()},
 )
-def funnel_entries(_: MacroEvaluator) -> exp.Expression:
+def funnel_entries(_: MacroEvaluator) -> exp.Expr:
     return parse_one(ENTRIES_SQL, dialect="bigquery")

@@ -28,11 +28,13 @@ COMMENTS = {
 }
 
 
-def entrypoint(sql: str) -> Callable[[MacroEvaluator], exp.Expression]:
+def entrypoint(sql: str) -> Callable[[MacroEvaluator], exp.Expr]:
     """A model's function: its query is part of its definition, so that a change of the funnel is one of the model."""
 
-    def funnel_paths(evaluator: MacroEvaluator) -> exp.Expression:
-        return evaluator.transform(parse_one(sql, dialect="bigquery"))
+    def funnel_paths(evaluator: MacroEvaluator) -> exp.Expr:
+        query = evaluator.transform(parse_one(sql, dialect="bigquery"))
+        assert isinstance(query, exp.Expr), "a query stays one query"
+        return query
 
     return funnel_paths
 

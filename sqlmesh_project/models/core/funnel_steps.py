@@ -29,5 +29,5 @@ STEPS_SQL = steps_query(load_funnels())
     columns={name: type_ for name, (type_, _) in STEP_COLUMNS.items()},
     column_descriptions={name: comment for name, (_, comment) in STEP_COLUMNS.items()},
 )
-def funnel_steps(_: MacroEvaluator) -> exp.Expression:
+def funnel_steps(_: MacroEvaluator) -> exp.Expr:
     return parse_one(STEPS_SQL, dialect="bigquery")

@@ -40,7 +40,7 @@ SOURCES = declared_sources()
         "count_is": "Whether its counts are as observed, or extrapolated from the sample already.",
     },
 )
-def sources(_: MacroEvaluator) -> exp.Expression:
+def sources(_: MacroEvaluator) -> exp.Expr:
     names = ("record_source", "source_description", "count_is")
     rows = [
         exp.select(*(exp.Literal.string(value).as_(name) for name, value in zip(names, row, strict=True)))
