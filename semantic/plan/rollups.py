@@ -9,7 +9,8 @@ from semantic.datamodel.checks import snippets
 from semantic.datamodel.properties import GRANULARITIES
 from semantic.datamodel.types import DataModel, PreAggregation, RollupTime
 from semantic.plan.build import Planner, filter_members
-from semantic.plan.types import Plan, Rows
+from semantic.plan.joins import JoinTree
+from semantic.plan.types import Keys, Plan, Rows
 from semantic.query.types import Query, TimeDimension
 
 ADDITIVE = ("sum", "count", "min", "max")
@@ -63,6 +64,7 @@ def mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
     return (
         _context_mismatch(planner, rollup)
         or _dimension_mismatch(planner, plan, rollup)
+        or _join_mismatch(planner, plan, rollup)
         or _time_mismatch(planner, plan, rollup)
         or _measure_mismatch(planner, plan, rollup)
     )
@@ -70,15 +72,32 @@ def mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
 
 def _context_mismatch(planner: Planner, rollup: PreAggregation) -> str:
     """One table for all callers must not be built of what each caller sees differently."""
-    times = tuple(time.dimension for time in rollup.time_dimensions)
-    tree = planner.tree(planner.hints_of([*rollup.measures, *rollup.dimensions, *times]))
-    for name in tree.cubes:
+    for name in rollup_tree(planner, rollup).cubes:
         cube = planner.model.cubes[name]
         members = (*cube.dimensions.values(), *cube.measures.values(), *cube.segments.values())
         texts = [sql for member in members for sql in snippets(member)]
         texts += [join.sql for join in cube.joins] + ([cube.sql] if cube.sql else [])
         if any(found.kind == "security_context" for sql in texts for found in sql.references.values()):
             return f"the SQL of {name} depends on the security context"
+    return ""
+
+
+def rollup_tree(planner: Planner, rollup: PreAggregation) -> JoinTree:
+    """The joins that a rollup is built over."""
+    times = tuple(time.dimension for time in rollup.time_dimensions)
+    return planner.tree(planner.hints_of([*rollup.measures, *rollup.dimensions, *times]))
+
+
+def _join_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
+    """The same dimension means something else over another path of joins, and from another root."""
+    built = rollup_tree(planner, rollup)
+    edges = {(join.source, join.target) for join in built.joins}
+    for part in plan.parts:
+        if not isinstance(part, (Rows, Keys)):
+            return "the query has windows or stages of its own"
+        tree = part.tree
+        if tree.root != built.root or not {(join.source, join.target) for join in tree.joins} <= edges:
+            return "it is built over other joins than the query's"
     return ""
 
 
@@ -116,13 +135,16 @@ def _measure_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> s
     missing = [leaf for leaf in leaves if leaf not in rollup.measures]
     if missing:
         return f"it lacks the measures {', '.join(missing)}"
-    exact = _is_exact(plan, rollup)
-    if exact:
-        return ""
-    multiplied = planner.tree(planner.hints_of([*rollup.measures, *rollup.dimensions])).multiplied
     for leaf in leaves:
         measure = planner.members.measure(leaf)
-        if measure.type not in ADDITIVE or measure.rolling_window is not None:
+        if measure.rolling_window is not None or measure.multi_stage is not None:
+            return f"{leaf} looks at rows outside its own group"
+    if _is_exact(plan, rollup):
+        return ""
+    multiplied = rollup_tree(planner, rollup).multiplied
+    for leaf in leaves:
+        measure = planner.members.measure(leaf)
+        if measure.type not in ADDITIVE:
             return f"{leaf} (type {measure.type}) does not add up from finer groups"
         if measure.cube in multiplied and measure.type in ("sum", "count"):
             return f"{leaf} is repeated by the rollup's joins, and does not add up from finer groups"
