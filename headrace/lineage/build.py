@@ -25,11 +25,11 @@ def graph_of(project: Project, data_model: DataModel | None) -> Graph:
     """The graph of loaded models and cubes."""
     graph = _table_graph(f"{SCHEMA}.{TABLE}", COLUMNS.names, None)
     for table in project.tables.values():
-        graph |= _table_graph(table.name, table.columns, table.query)
+        graph |= _table_graph(table.name, table.columns, table.query, table.grain)
     return graph | _member_graph(data_model) if data_model else graph
 
 
-def _table_graph(table: str, columns: Iterable[str], query: exp.Expr | None) -> Graph:
+def _table_graph(table: str, columns: Iterable[str], query: exp.Expr | None, grain: Iterable[str] = ()) -> Graph:
     nodes = {f"{table}.{column}": Node(f"{table}.{column}") for column in columns}
     if query is None:
         return Graph(nodes)
@@ -43,6 +43,11 @@ def _table_graph(table: str, columns: Iterable[str], query: exp.Expr | None) -> 
         Edge(f"{source}.{column}", f"{table}.{output}", is_indirect=True)
         for source, column in found.indirect
         for output in found.outputs
+    }
+    # a constant (order_count is 1) counts rows, and what makes a row one is the key
+    constants = {output for output, sources in found.outputs.items() if not sources}
+    edges |= {
+        Edge(f"{table}.{key}", f"{table}.{output}") for output in constants for key in grain if key not in constants
     }
     return Graph(nodes, frozenset(edges))
 

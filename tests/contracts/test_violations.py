@@ -152,13 +152,13 @@ def test_judging_in_one_pass_agrees_with_the_split(
     assert judged == {"v1": None, "v2": ["minutes.type"]}
 
 
-def test_every_contract_compiles_for_both_engines() -> None:
+def test_splits_of_raw_tables_compile_for_both_engines() -> None:
     for contract in all_contracts():
-        names = [column.name for column in contract.columns() if not column.is_metadata]
-        table = ibis.table(dict.fromkeys(names, "string"), name="as_read")
-        for half in split(contract, table):
+        if contract.terms().layer == "raw":
+            names = [column.name for column in contract.columns() if not column.is_metadata]
+            table = ibis.table(dict.fromkeys(names, "string"), name="as_read")
             for dialect in ("duckdb", "bigquery"):
-                assert ibis.to_sql(half, dialect=dialect)
+                assert ibis.to_sql(split(contract, table).rejected, dialect=dialect)
 
 
 TEXTS = st.one_of(
