@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import ibis
 from ibis.backends.duckdb import Backend
+from ibis.backends.sql.datatypes import DuckDBType
 
 from contracts.base import Contract
 from contracts.violations import AS_READ, REASONS, RULES, judge
@@ -39,8 +39,8 @@ def judge_incoming(backend: Backend, contract: type[Contract], incoming: Incomin
     # one order of columns for all files, so that what is compiled for one serves the others
     ordered = [*(column for column in wanted if column in incoming.columns), *extra, LINES, FAULT, FAULTY_TEXT]
     backend.con.execute(f"CREATE OR REPLACE TEMP VIEW {_VIEW} AS SELECT {sql.names(ordered)} FROM ({incoming.sql})")
-    schema = backend.table(_VIEW, database=("temp", "main")).schema()
-    inner = _compiled(contract, schema)
+    described = backend.con.execute(f"DESCRIBE {_VIEW}").fetchall()
+    inner = _compiled(contract, tuple((name, type_) for name, type_, *_ in described))
     original = _original([column for column in wanted if column in incoming.columns], extra)
     select = (
         f"SELECT {sql.names((*wanted, *extra, LINES))}, "
@@ -63,8 +63,9 @@ def _check_columns(contract: type[Contract], incoming: Incoming, file: str) -> N
 
 
 @lru_cache(maxsize=256)
-def _compiled(contract: type[Contract], schema: Any) -> str:
+def _compiled(contract: type[Contract], columns: tuple[tuple[str, str], ...]) -> str:
     """Compiling takes longer than reading a small file, and files of a table look alike."""
+    schema = {name: DuckDBType.from_string(type_) for name, type_ in columns}
     return str(ibis.to_sql(judge(contract, ibis.table(schema, name=_VIEW)), dialect="duckdb"))
 
 
