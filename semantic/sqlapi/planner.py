@@ -21,7 +21,7 @@ from semantic.sqlapi.rewriting.functions import check_functions
 from semantic.sqlapi.rewriting.rewriter import Rewriter, Rewritten, fold_names
 from semantic.sqlapi.rewriting.tables import CATALOG_SCHEMAS, public_tables
 from semantic.sqlapi.session import Bound, Caller
-from semantic.sqlapi.statements import Select, parse_statements
+from semantic.sqlapi.statements import CACHED_LENGTH, Select, parse_statements
 from semantic.sqlapi.types import PgType
 
 _CACHE_SIZE = 1024
@@ -102,7 +102,7 @@ class SqlPlanner:
         check_functions(select.tree)
         found = rewrite(self._engine, select.tree, values, self._security_context, caller.user)
         known = (found.tree.sql("duckdb"), found)
-        if found.is_reusable:
+        if found.is_reusable and len(select.sql) <= CACHED_LENGTH:
             if len(self._cache) >= _CACHE_SIZE:
                 self._cache.pop(next(iter(self._cache)), None)
             self._cache[key] = known
@@ -171,6 +171,8 @@ class SqlPlanner:
 
     def _is_semantic(self, select: Select) -> bool:
         """Whether any table is neither the catalog's nor the statement's own. Statements without tables are not."""
+        if len(select.sql) > CACHED_LENGTH:
+            return self._reads_semantic_tables(select.tree)
         known = self._kinds.get(select.sql)
         if known is None:
             if len(self._kinds) >= _CACHE_SIZE:

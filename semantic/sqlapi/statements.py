@@ -176,13 +176,23 @@ class _Text:
         return _Text(sql, self.tokens[first:last], self.tokens[first].start)
 
 
-@lru_cache(maxsize=1024)
+CACHED_LENGTH = 10_000
+"""Statements longer than this are not kept: a client could fill the memory with them."""
+
+
 def parse_statements(sql: str) -> tuple[Statement, ...]:
     """The statements of a query string; none for an empty one.
 
     Raises SqlSyntaxError with the position, ReadOnly for what would write, NotSupported for any other statement.
     """
+    return _parse_known(sql) if len(sql) <= CACHED_LENGTH else _parse_all(sql)
+
+
+def _parse_all(sql: str) -> tuple[Statement, ...]:
     return tuple(_parse(text) for text in split(sql))
+
+
+_parse_known = lru_cache(maxsize=1024)(_parse_all)
 
 
 def split(sql: str) -> list[_Text]:
