@@ -20,13 +20,10 @@ PRODUCTION = "prod"
 LAYERS = ("staging", "core", "marts")
 """The schemas that SQLMesh's environments suffix; `raw` is the same in all of them."""
 
-_SETTINGS = """
-SET GLOBAL TimeZone = 'UTC';
-SET GLOBAL disabled_optimizers = 'common_subplan';
-"""
-# DuckDB 1.5.6's optimizer common_subplan takes two sub-selects for one that group the same join but count other columns,
-# and gives the first one's counts for both: tests/semantic/judge/test_duckdb.py shows it.
-_LOCK_DOWN = "SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true"
+_SETTINGS = {"TimeZone": "UTC", "disabled_optimizers": "common_subplan"}
+# DuckDB 1.5.6's optimizer common_subplan takes two sub-selects for one that group the same join but count other
+# columns, and gives the first one's counts for both: tests/semantic/judge/test_duckdb.py shows it.
+_LOCK_DOWN = {"enable_external_access": False}
 """A read-only database can still read and write the server's files: not for clients' queries."""
 _RETRY_SECONDS = 0.05
 _LOCKED = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
@@ -59,7 +56,7 @@ def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.Duck
     while True:
         try:
             connection = duckdb.connect(str(path), read_only=read_only)
-            connection.execute(_SETTINGS)
+            _configure(connection, _SETTINGS)
             return connection
         except duckdb.Error as error:
             holder = _LOCKED.search(str(error))
@@ -71,6 +68,13 @@ def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.Duck
                     f"waited {wait_seconds:g} s; let it finish or stop it, then try again"
                 ) from error
             time.sleep(_RETRY_SECONDS)
+
+
+def _configure(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, str | bool]) -> None:
+    """Set what is not so yet: connections of one process to one file share a configuration, some of it for good."""
+    for name, value in settings.items():
+        if connection.execute(f"SELECT current_setting('{name}')").fetchone() != (value,):
+            connection.execute(f"SET GLOBAL {name} = '{value}'")
 
 
 class WarehouseReader:
@@ -114,7 +118,7 @@ class WarehouseReader:
         self._cancel_timer()
         if self._connection is None:
             self._connection = _connect(self._path, read_only=True, wait_seconds=self._wait_seconds)
-            self._connection.execute(_LOCK_DOWN)
+            _configure(self._connection, _LOCK_DOWN)
         self._leases += 1
         return self._connection
 

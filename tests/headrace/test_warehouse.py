@@ -143,7 +143,18 @@ def test_a_reader_reaches_no_other_file(warehouse: Path, tmp_path: Path, attempt
     other = tmp_path / "other.txt"
     other.write_text("secret")
     reader = WarehouseReader(warehouse)
-    with reader.cursor() as cursor, pytest.raises(duckdb.Error, match="disabled by configuration|has been locked"):
+    with reader.cursor() as cursor, pytest.raises(duckdb.Error, match=r"disabled by configuration|Cannot enable"):
         cursor.execute(attempt.format(other))
     reader.close()
     assert other.read_text() == "secret"
+
+
+def test_readers_and_connections_of_one_process_get_along(settings: Settings, warehouse: Path) -> None:
+    reader = WarehouseReader(warehouse)
+    with reader.cursor() as cursor, open_warehouse(settings, read_only=True) as backend:
+        other = WarehouseReader(warehouse)
+        with other.cursor() as another:
+            for connection in (cursor, another, backend.con):
+                assert connection.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
+        other.close()
+    reader.close()
