@@ -475,6 +475,10 @@ class CubeBuilder:
         values = entry.get("values", ())
         if operator not in ("set", "notSet") and "values" not in entry:
             self.report.add(entry.place, entry.path, "required", f"`values` is missing: {operator} needs them")
+        owner, dot, _ = entry["member"].rpartition(".")
+        if dot and owner not in ("CUBE", self.name):
+            message = f"`{entry['member']}` belongs to another cube; a policy filters by members of its own"
+            self.report.add(entry.place_of("member"), f"{entry.path}.member", "policy_member", message)
         member = self.full_name(entry["member"], entry.place_of("member"), f"{entry.path}.member")
         return PolicyFilter(member, operator, values if isinstance(values, tuple) else (values,))
 
