@@ -11,7 +11,7 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from semantic.compiler import CompiledQuery, compile_query
+from semantic.compiler import CompiledQuery, compile_count, compile_query
 from semantic.datamodel.types import DataModel
 from semantic.query.parse import parse_query
 from semantic.query.types import Query
@@ -40,6 +40,16 @@ def answer(
     result = compiled(model, query, dialect)
     sql = result.sql if dialect == "duckdb" else _translated(result.sql)
     return rows.run(connection, sql, result.parameters, {column.alias: column.key for column in result.columns})
+
+
+def total(
+    connection: duckdb.DuckDBPyConnection, model: DataModel, query: Mapping[str, Any], dialect: Dialect = "duckdb"
+) -> int:
+    """How many rows the query has, by the SQL that counts them."""
+    result = compile_count(model, parsed(model, query), dialect=dialect)
+    sql = result.sql if dialect == "duckdb" else _translated(result.sql)
+    ((found,),) = connection.execute(sql, list(result.parameters)).fetchall()
+    return int(found)
 
 
 def _translated(sql: str) -> str:

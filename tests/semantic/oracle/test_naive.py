@@ -44,7 +44,9 @@ def test_we_agree_with_the_oracle(dialect: ours.Dialect, data: Any) -> None:
     model = load_sources({"model.yml": models.as_yaml(tree, "oracle")})
     for query in data.draw(st.lists(models.queries(tree), min_size=1, max_size=5)):
         found = ours.answer(connection, model, query, dialect)
-        assert not rows.difference(found, expected(tree, query)), (query, list(models.shown(tree)))
+        right = expected(tree, query)
+        assert not rows.difference(found, right), (query, list(models.shown(tree)))
+        assert ours.total(connection, model, query, dialect) == len(right), (query, list(models.shown(tree)))
 
 
 def expected(tree: models.Tree, query: dict[str, Any]) -> rows.Rows:
