@@ -22,7 +22,8 @@ SOURCES = {
 HEAD = """# The business questions
 
 Each is one query, in both languages. Ask them in SQL with `headrace query` or any PostgreSQL client on the SQL port,
-in JSON with `headrace query` or `POST /cubejs-api/v1/load`. `headrace demo` asks them all, both ways, and compares the answers.
+in JSON with `headrace query` or `POST /cubejs-api/v1/load`. `headrace demo` asks them all, both ways, and compares the
+answers.
 """
 
 
