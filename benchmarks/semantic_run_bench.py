@@ -1,6 +1,7 @@
 """Run time on DuckDB of ten queries over 10M rows: the SQL that we compile against the best we can write by hand.
 
-Both return the same rows (checked); each is run in turn, five times, and the medians are compared.
+Both return the same rows (checked); each is run in turn, five times, and the medians are compared. Another number of
+rows may be given as the argument.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from semantic.compiler import Compiler
 from semantic.datamodel.load import load_sources
 from semantic.query.parse import parse_query
 
-ROWS = 10_000_000
+ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
 ROUNDS = 5
 NOW = datetime(2025, 6, 30, tzinfo=UTC)
 
