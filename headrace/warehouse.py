@@ -90,6 +90,7 @@ class WarehouseReader:
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._leases = 0
+        self._idle_since = 0.0
         self._timer: threading.Timer | None = None
 
     @contextmanager
@@ -111,11 +112,12 @@ class WarehouseReader:
     def close(self) -> None:
         """Release the file now; a later `cursor()` opens it again."""
         with self._lock:
-            self._cancel_timer()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
             self._release()
 
     def _lease(self) -> duckdb.DuckDBPyConnection:
-        self._cancel_timer()
         if self._connection is None:
             self._connection = _connect(self._path, read_only=True, wait_seconds=self._wait_seconds)
             _configure(self._connection, _LOCK_DOWN)
@@ -124,26 +126,31 @@ class WarehouseReader:
 
     def _give_back(self) -> None:
         self._leases -= 1
-        if self._leases == 0:
-            self._timer = threading.Timer(self._idle_seconds, self._release_when_idle)
-            self._timer.daemon = True
-            self._timer.start()
+        self._idle_since = time.monotonic()
+        if self._leases == 0 and self._timer is None:
+            self._start_timer(self._idle_seconds)
+
+    def _start_timer(self, seconds: float) -> None:
+        """One timer for many queries: a thread for each would cost more than a small query itself."""
+        self._timer = threading.Timer(seconds, self._release_when_idle)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _release_when_idle(self) -> None:
         with self._lock:
-            if self._timer is threading.current_thread():
-                self._timer = None
+            if self._timer is not threading.current_thread():
+                return
+            self._timer = None
+            remaining = self._idle_since + self._idle_seconds - time.monotonic()
+            if self._leases == 0 and remaining > 0:
+                self._start_timer(remaining)
+            else:
                 self._release()
 
     def _release(self) -> None:
         if self._leases == 0 and self._connection is not None:
             self._connection.close()
             self._connection = None
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def environments(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
