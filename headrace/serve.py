@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import warnings
 from collections.abc import Callable
 
+import jwt
 import uvloop
 
 from headrace.config import ServeSettings, Settings
@@ -18,6 +20,8 @@ from semantic.rest.server import RestServer, start_rest_server
 from semantic.sqlapi.planner import SqlPlanner
 from semantic.sqlapi.server import SqlServer, SqlSettings, is_loopback
 
+SECURE_SECRET_BYTES = 32
+"""Shortest key for HS256 (RFC 7518, section 3.2)."""
 Ready = Callable[[str, str], None]
 """Hears the URL of the REST API and of the SQL API once both listen."""
 
@@ -32,6 +36,11 @@ def serve(settings: Settings, terminal: Terminal, environment: str) -> None:
             f"the REST API would let everybody in on {settings.serve.host}: "
             "set HEADRACE_API_SECRET, or listen on 127.0.0.1"
         )
+    if settings.serve.api_secret is not None and len(settings.serve.api_secret) < SECURE_SECRET_BYTES:
+        terminal.warn(
+            f"HEADRACE_API_SECRET is shorter than {SECURE_SECRET_BYTES} bytes: tokens can be forged by guessing it"
+        )
+        warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
     engine = open_engine(settings, environment, on_broken=terminal.warn)
 
     def ready(rest: str, sql: str) -> None:
