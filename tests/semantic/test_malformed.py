@@ -105,8 +105,8 @@ def test_the_good_model_is_good(judge: Judge) -> None:
 
 
 def test_mutated_models_never_raise_anything_else() -> None:
-    verdicts = [verdict_on_model(sources) for sources in _shops(500, seed=1)]
-    assert verdicts.count(False) > 300
+    verdicts = [verdict_on_model(sources) for sources in _shops(350, seed=1)]
+    assert verdicts.count(False) > 200
 
 
 def test_scratched_files_never_raise_anything_else() -> None:
@@ -124,7 +124,7 @@ def test_any_text_as_a_model(text: str) -> None:
 
 def test_what_real_cube_refuses_we_refuse(judge: Judge) -> None:
     wrong = []
-    for sources in _shops(80, seed=3):
+    for sources in _shops(60, seed=3):
         try:
             judge.open("mutant", sources)
         except CubeError as error:
@@ -143,7 +143,7 @@ def test_a_broken_file_leaves_the_others(tmp_path: Path) -> None:
 
 def test_mutated_queries_never_raise_anything_else(model: DataModel, good: list[dict[str, Any]]) -> None:
     dice = random.Random(4)
-    for number in range(7_000):
+    for number in range(7_100):
         verdict_on_query(mutated(dice, good[number % len(good)]), model)
 
 

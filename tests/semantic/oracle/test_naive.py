@@ -22,7 +22,7 @@ def judge() -> Iterator[Judge]:
 
 
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_oracle_agrees_with_real_cube(judge: Judge, data: Any) -> None:
     tree = data.draw(models.trees())
     connection = rows.connect()
@@ -36,7 +36,7 @@ def test_oracle_agrees_with_real_cube(judge: Judge, data: Any) -> None:
 
 @pytest.mark.parametrize("dialect", ["duckdb", "bigquery"])
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_we_agree_with_the_oracle(dialect: ours.Dialect, data: Any) -> None:
     tree = data.draw(models.trees())
     connection = rows.connect()
