@@ -1,7 +1,7 @@
 """Turns values as they were read (text from CSV, near types from Parquet and databases) into a contract's types.
 
-Engines' own casts are too kind: '1.5' becomes the integer 2, 'nan' a number, '1_000' a thousand. What a cast may read
-is said here as patterns, the same for all engines; everything else is malformed.
+Engines' own casts are too kind: '1.5' becomes the integer 2, 'nan' a number, '1/2/25' a day of the year 1. What a
+cast may read is said here as patterns, the same for all engines; everything else is malformed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,17 @@ import ibis
 import ibis.expr.types as ir
 
 from contracts.base import Column
-from contracts.types import Boolean, ColumnType, Integer, Number, Numeric, Text, comparable
+from contracts.types import Boolean, ColumnType, Day, Instant, Integer, Number, Numeric, Text, comparable
 
 # 3.0 is how some exporters write the integers of a column that has NULLs.
 _INTEGER = r"^[+-]?[0-9]+(\.0*)?$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+_ZONE = "(Z| UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
+# Some exporters write the dates of a column as midnights.
+_DAY = rf"^{_DATE}([T ]00:00(:00(\.0+)?)?)?$"
+_INSTANT = f"^{_DATE}([T ]{_TIME}{_ZONE}?)?$"
 _TRUE = ("true", "t", "1")
 _FALSE = ("false", "f", "0")
 
@@ -62,13 +68,13 @@ def _try(present: Expression, column: Column) -> Expression:
     return present.try_cast(column.dtype)
 
 
-def _to_integer(present: Expression, column: Column) -> Expression:
-    whole = ibis.ifelse(present.re_search(_INTEGER), present, ibis.null("string"))
-    return whole.try_cast(column.dtype)
+def _written_as(pattern: str) -> Callable[[Expression, Column], Expression]:
+    """A cast of what matches the pattern; all else is malformed."""
 
+    def to_type(present: Expression, column: Column) -> Expression:
+        return ibis.ifelse(present.re_search(pattern), present, ibis.null("string")).try_cast(column.dtype)
 
-def _to_number(present: Expression, column: Column) -> Expression:
-    return ibis.ifelse(present.re_search(_NUMBER), present, ibis.null("string")).try_cast(column.dtype)
+    return to_type
 
 
 def _to_boolean(present: Expression, _column: Column) -> Expression:
@@ -77,8 +83,10 @@ def _to_boolean(present: Expression, _column: Column) -> Expression:
 
 
 _TEXT_CASTS: dict[type[ColumnType], Callable[[Expression, Column], Expression]] = {
-    Integer: _to_integer,
-    Number: _to_number,
-    Numeric: _to_number,
+    Integer: _written_as(_INTEGER),
+    Number: _written_as(_NUMBER),
+    Numeric: _written_as(_NUMBER),
     Boolean: _to_boolean,
+    Day: _written_as(_DAY),
+    Instant: _written_as(_INSTANT),
 }

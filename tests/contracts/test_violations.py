@@ -62,7 +62,16 @@ REJECTED = [
     ("is_member", "maybe", "is_member.type", "maybe is not BOOL"),
     ("birthday", "1990-02-30", "birthday.type", "1990-02-30 is not DATE"),
     ("birthday", "28/02/1990", "birthday.type", "28/02/1990 is not DATE"),
+    ("birthday", "1/2/90", "birthday.type", "1/2/90 is not DATE"),
+    ("birthday", "1990-2-8", "birthday.type", "1990-2-8 is not DATE"),
+    ("birthday", "1990-02-28 10:00:00", "birthday.type", "1990-02-28 10:00:00 is not DATE"),
     ("visited_at", "yesterday", "visited_at.type", "yesterday is not TIMESTAMP"),
+    ("visited_at", "1/2/25", "visited_at.type", "1/2/25 is not TIMESTAMP"),
+    ("visited_at", "epoch", "visited_at.type", "epoch is not TIMESTAMP"),
+    ("visited_at", "infinity", "visited_at.type", "infinity is not TIMESTAMP"),
+    ("visited_at", "1751364000", "visited_at.type", "1751364000 is not TIMESTAMP"),
+    ("visited_at", "2025-02-30 10:00:00", "visited_at.type", "2025-02-30 10:00:00 is not TIMESTAMP"),
+    ("visited_at", "2025-06-01 10:00:00 PST", "visited_at.type", "PST is not TIMESTAMP"),
     ("left_at", "2025-06-01 09:00:00", "left_after", "left_after: they leave after they came"),
     ("details", "{door: 1", "details.type", "{door: 1 is not JSON"),
 ]
@@ -96,6 +105,34 @@ def test_personal_values_stay_out_of_reasons(visits: type[Contract], good: dict[
 def test_warnings_reject_nothing(visits: type[Contract], good: dict[str, Any], as_read: Reader) -> None:
     accepted, rejected = split(visits, as_read({**good, "people": "11", "is_member": "f"}))
     assert (accepted.to_pyarrow().num_rows, rejected.to_pyarrow().num_rows) == (1, 0)
+
+
+TIMES = [
+    ("2025-06-01", "2025-06-01T00:00:00"),
+    ("2025-06-01 10:00", "2025-06-01T10:00:00"),
+    ("2025-06-01 10:00:05.602", "2025-06-01T10:00:05.602"),
+    ("2025-06-01 10:00:05.123456", "2025-06-01T10:00:05.123456"),
+    ("2025-06-01 10:00:05.123456789", "2025-06-01T10:00:05.123456"),
+    ("2025-06-01 10:00:05.602 UTC", "2025-06-01T10:00:05.602"),
+    ("2025-06-01T10:00:05Z", "2025-06-01T10:00:05"),
+    ("2025-06-01T10:00:05+02:00", "2025-06-01T08:00:05"),
+    ("2025-06-01 10:00:05-0530", "2025-06-01T15:30:05"),
+    ("2025-06-01 10:00:05+00", "2025-06-01T10:00:05"),
+]
+
+
+@pytest.mark.parametrize(("written", "meant"), TIMES)
+def test_times_are_read_in_iso_forms(
+    visits: type[Contract], good: dict[str, Any], as_read: Reader, written: str, meant: str
+) -> None:
+    accepted, _ = split(visits, as_read({**good, "visited_at": written, "left_at": None}))
+    (row,) = accepted.to_pyarrow().to_pylist()
+    assert row["visited_at"] == datetime.fromisoformat(meant).replace(tzinfo=UTC)
+
+
+def test_a_midnight_is_a_day(visits: type[Contract], good: dict[str, Any], as_read: Reader) -> None:
+    accepted, _ = split(visits, as_read({**good, "birthday": "1990-02-28 00:00:00"}))
+    assert accepted.to_pyarrow().to_pylist()[0]["birthday"] == date(1990, 2, 28)
 
 
 def test_empty_text_is_missing_except_in_text(visits: type[Contract], good: dict[str, Any], as_read: Reader) -> None:
