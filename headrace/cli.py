@@ -40,6 +40,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     trust.check,
     trust.validate,
     trust.lineage,
+    trust.compare,
 )
 for command in COMMANDS:
     app.command()(command)

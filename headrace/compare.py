@@ -14,6 +14,7 @@ import duckdb
 from sqlglot import exp
 
 from headrace.errors import HeadraceError
+from headrace.terminal import Terminal, rich_table
 from headrace.warehouse import resolve_tables
 
 _ROW_COUNTS = (
@@ -124,6 +125,36 @@ def compare(
         totals=tuple(_total(connection, name, tolerance) for name in numeric),
         columns=tuple(_difference(connection, name, name in numeric, tolerance) for name in shared),
         sample=_sample(connection, key, shared, numeric, tolerance, sample),
+    )
+
+
+def show(found: Comparison, terminal: Terminal) -> None:
+    """Print a comparison: rows, totals, the columns that differ, a sample."""
+    sides = (found.left, found.right)
+    counts = [("rows", found.left_rows, found.right_rows), ("only here", found.only_left, found.only_right)]
+    terminal.out.print(rich_table(("", *sides), counts))
+    for side, names in zip(sides, (found.left_columns_only, found.right_columns_only), strict=True):
+        if names:
+            terminal.out.print(f"columns of {side} only: {', '.join(names)}")
+    totals = [(one.column, one.left, one.right, "yes" if one.is_equal else "no") for one in found.totals]
+    terminal.out.print(rich_table(("total of", *sides, "equal"), totals))
+    different = [one for one in found.columns if one.rows]
+    if different:
+        columns = ("column", "rows", "NULL left", "NULL right", "NULL against 0", "sign flips", "largest difference")
+        terminal.out.print(rich_table(columns, [_difference_row(one) for one in different]))
+        terminal.out.print(rich_table(("key", "column", *sides), found.sample))
+    terminal.out.print("the same data" if found.is_equal else "[bold]the data differ[/]")
+
+
+def _difference_row(one: ColumnDifference) -> tuple[object, ...]:
+    return (
+        one.column,
+        one.rows,
+        one.only_left_null,
+        one.only_right_null,
+        one.null_against_zero,
+        one.sign_flips,
+        one.largest_difference,
     )
 
 

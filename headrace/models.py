@@ -18,7 +18,7 @@ from headrace.warehouse import PRODUCTION
 if TYPE_CHECKING:
     from sqlmesh import Context
 _RARE_COLLECTIONS = (200_000, 20, 100)
-"""SQLMesh copies trees of SQL by the million, none of them garbage: looking for it takes a quarter of a build's time."""
+"""SQLMesh copies trees of SQL by the million, none of them garbage: looking for it takes a quarter of the time."""
 
 
 @dataclass(frozen=True)

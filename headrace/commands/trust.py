@@ -1,4 +1,4 @@
-"""Commands that say whether to trust the numbers: check, validate, lineage."""
+"""Commands that say whether to trust the numbers: check, validate, lineage, compare."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from headrace.commands.options import PRODUCTION, Debug, Environment, Quiet
 from headrace.config import load_settings
 from headrace.terminal import Terminal
+from headrace.warehouse import open_warehouse
 
 
 class CheckFormat(StrEnum):
@@ -77,3 +78,36 @@ def lineage(
     from headrace.lineage import lineage as trace
 
     sys.stdout.write(trace(load_settings(), name, form=form.value, indirect=indirect).rstrip("\n") + "\n")
+
+
+def compare(
+    left: Annotated[
+        str, typer.Argument(help="A relation: core.orders, or core.orders@dev in an environment.")
+    ],
+    right: Annotated[str, typer.Argument(help="The relation to compare it with.")],
+    key: Annotated[str, typer.Option(help="Columns that tell rows apart, with commas.", metavar="COLUMNS")],
+    exclude: Annotated[str, typer.Option(help="Columns to leave out, with commas.", metavar="COLUMNS")] = "",
+    tolerance: Annotated[float, typer.Option(help="How much numbers may differ, absolute or relative.", min=0)] = 0.0,
+    sample: Annotated[int, typer.Option(help="Differing values to show.", min=0)] = 5,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Compare two relations, or a model in two environments: rows, totals, then column by column.
+
+    Exit codes: 0 they hold the same data, 1 they differ.
+    """
+    from headrace.compare import compare as run_compare
+    from headrace.compare import show
+
+    settings = load_settings()
+    with open_warehouse(settings, read_only=True) as backend:
+        found = run_compare(
+            backend.con, left, right, key=_names(key), exclude=_names(exclude), tolerance=tolerance, sample=sample
+        )
+    show(found, Terminal(quiet=quiet))
+    if not found.is_equal:
+        raise typer.Exit(found.exit_code)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -2,7 +2,7 @@ MODEL (
   name core.consents,
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column opened_at,
-    lookback @EVAL(@lookback_days + @VAR('consent_window_days', 7))
+    lookback @EVAL(@lookback_days + @consent_window_days)
   ),
   grain consent_key,
   references (user_key, company_key),
@@ -22,7 +22,7 @@ WITH events AS (
   WHERE
     record_source = 'consent'
     AND event_type IN ('consent.asked', 'consent.given')
-    AND @in_interval(occurred_at, @VAR('consent_window_days', 7), @VAR('consent_window_days', 7))
+    AND @in_interval(occurred_at, @consent_window_days, @consent_window_days)
 ), sequenced AS (
   /* Without a user id nothing can be paired: each such event is alone in its partition. */
   SELECT
@@ -45,12 +45,12 @@ WITH events AS (
     event_type = 'consent.asked'
     AND COALESCE(next_type = 'consent.given', FALSE)
     AND next_at <= TIMESTAMP_ADD(occurred_at, INTERVAL (
-      @VAR('consent_window_days', 7)
+      @consent_window_days
     ) DAY) AS is_answered,
     event_type = 'consent.given'
     AND COALESCE(previous_type = 'consent.asked', FALSE)
     AND TIMESTAMP_ADD(previous_at, INTERVAL (
-      @VAR('consent_window_days', 7)
+      @consent_window_days
     ) DAY) >= occurred_at AS is_answer
   FROM sequenced
 )

@@ -2,7 +2,7 @@ MODEL (
   name core.events,
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column occurred_at,
-    lookback @EVAL(@lookback_days + @VAR('identity_window_days', 1))
+    lookback @EVAL(@lookback_days + @identity_window_days)
   ),
   grain event_key,
   references (user_key, company_key),
@@ -41,7 +41,7 @@ WITH sources AS (
     *
   FROM staging.stg_intake__events
   WHERE
-    @in_interval(occurred_at, 0, @VAR('identity_window_days', 1))
+    @in_interval(occurred_at, 0, @identity_window_days)
 ), members AS (
   SELECT
     *
@@ -148,7 +148,7 @@ WITH sources AS (
       THEN user_id
       WHEN NOT cookie_id IS NULL
       AND next_user_at <= TIMESTAMP_ADD(occurred_at, INTERVAL (
-        @VAR('identity_window_days', 1)
+        @identity_window_days
       ) DAY)
       THEN next_user_id
       ELSE CONCAT('cookie:', cookie_id)

@@ -2,7 +2,7 @@ MODEL (
   name marts.consent_events,
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column occurred_at,
-    lookback @EVAL(@lookback_days + @VAR('consent_window_days', 7))
+    lookback @EVAL(@lookback_days + @consent_window_days)
   ),
   grain event_key,
   references (company_key, user_key),
