@@ -81,9 +81,7 @@ def lineage(
 
 
 def compare(
-    left: Annotated[
-        str, typer.Argument(help="A relation: core.orders, or core.orders@dev in an environment.")
-    ],
+    left: Annotated[str, typer.Argument(help="A relation: core.orders, or core.orders@dev in an environment.")],
     right: Annotated[str, typer.Argument(help="The relation to compare it with.")],
     key: Annotated[str, typer.Option(help="Columns that tell rows apart, with commas.", metavar="COLUMNS")],
     exclude: Annotated[str, typer.Option(help="Columns to leave out, with commas.", metavar="COLUMNS")] = "",
