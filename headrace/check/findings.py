@@ -23,6 +23,7 @@ RULES = {
     "member-unit": "the unit of a member is not its column's",
     "member-deprecated": "a member reads a deprecated column",
     "member-personal": "a public member shows personal or secret data",
+    "member-description": "a member that is a column has no description",
     "member-stale": "a column's description changed, the member's did not",
     "data-model": "the data model cannot be read",
     "version": "a contract changed more than its version says",

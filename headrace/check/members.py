@@ -76,6 +76,9 @@ def _check_member(
     if column:
         yield from _check_type(member, column, folder)
         yield from _check_unit(member, column, folder)
+        if not member.description:
+            message = f"{member.full_name} has no description; that of its column is {column.description!r}"
+            yield _finding("member-description", "warning", member, folder, message)
 
 
 def bare_column(data_model: DataModel, cube: Cube, member: Member, columns: Columns) -> Column | None:
