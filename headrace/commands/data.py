@@ -12,9 +12,10 @@ from rich.markup import escape
 
 from headrace.commands.options import PRODUCTION, Debug, Environment, Quiet
 from headrace.config import load_settings
-from headrace.terminal import OutputFormat, Terminal
+from headrace.terminal import OutputFormat, Terminal, minute
 
 Format = Annotated[OutputFormat, typer.Option("--format", "-f", help="How the result is printed.")]
+LONGEST_VALUE = 60
 RawTable = Annotated[str | None, typer.Option("--table", help="One raw table, such as consent__events.")]
 
 
@@ -86,26 +87,13 @@ def status(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Show what was loaded: rows, watermarks, freshness against the contract, late rows, rows in quarantine."""
-    from ingestion.status import source_status
+    """Show what was loaded, how far each environment is built, and which rules of the contracts are broken.
 
-    now = datetime.now(UTC)
-    columns = ("source", "table", "loaded", "late", "in quarantine", "watermark", "loaded at", "fresh", "failed files")
-    rows = [
-        (
-            one.source,
-            f"raw.{one.table}",
-            one.rows_loaded,
-            one.rows_late,
-            one.rows_waiting,
-            _minute(one.watermark),
-            _minute(one.loaded_at),
-            None if one.loaded_at is None else "yes" if one.is_fresh(now) else "no",
-            ", ".join(one.failed_files) or None,
-        )
-        for one in source_status(load_settings(), source)
-    ]
-    Terminal(quiet=quiet).result(columns, rows, form)
+    JSON is one object of three lists; CSV is the first table alone.
+    """
+    from headrace.status import warehouse_status
+
+    Terminal(quiet=quiet).sections(warehouse_status(load_settings(), source, datetime.now(UTC)), form)
 
 
 quarantine = typer.Typer(help="Work off rows that broke a contract.", no_args_is_help=True)
@@ -120,7 +108,7 @@ def quarantine_list(
 
     columns = ("table", "rule", "file", "rows", "first row", "latest")
     rows = [
-        (one.table, one.rule, one.file, one.rows, one.first_row, _minute(one.latest_at))
+        (one.table, one.rule, one.file, one.rows, one.first_row, minute(one.latest_at))
         for one in list_quarantine(load_settings(), table=table)
     ]
     Terminal(quiet=quiet).result(columns, rows, form)
@@ -139,8 +127,9 @@ def quarantine_show(
     from ingestion.retry import show_quarantine
 
     columns = ("file", "row", "line", "reasons", "values")
+    longest = LONGEST_VALUE if form is OutputFormat.TABLE else None
     rows = [
-        (one.file, one.row_number, one.line_number, "; ".join(one.reasons), _values(one.original))
+        (one.file, one.row_number, one.line_number, "; ".join(one.reasons), _values(one.original, longest))
         for one in show_quarantine(load_settings(), table, rule=rule, limit=limit)
     ]
     Terminal(quiet=quiet).result(columns, rows, form)
@@ -171,10 +160,11 @@ def _share(text: str) -> float:
     return value
 
 
-def _minute(at: datetime | None) -> str | None:
-    return at.strftime("%Y-%m-%d %H:%M") if at else None
+def _values(original: str, longest: int | None) -> str:
+    """The row without what it left out, each value cut to `longest` characters."""
+    present = {name: str(value) for name, value in json.loads(original).items() if value is not None}
+    return ", ".join(f"{name}={_cut(value, longest)}" for name, value in present.items())
 
 
-def _values(original: str) -> str:
-    """The row without what it left out."""
-    return ", ".join(f"{name}={value}" for name, value in json.loads(original).items() if value is not None)
+def _cut(value: str, longest: int | None) -> str:
+    return value if longest is None or len(value) <= longest else f"{value[:longest]}..."
