@@ -8,6 +8,8 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from rich.console import Console
@@ -26,6 +28,17 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of a result that has several; `empty` is what people read when it has no rows."""
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    empty: str = ""
 
 
 class Terminal:
@@ -56,10 +69,22 @@ class Terminal:
         if form is OutputFormat.TABLE:
             self.out.print(rich_table(columns, rows))
         elif form is OutputFormat.JSON:
-            records = [dict(zip(columns, row, strict=True)) for row in rows]
-            sys.stdout.write(json.dumps(records, default=str, ensure_ascii=False, indent=2) + "\n")
+            _write_json(_records(columns, rows))
         else:
             sys.stdout.write(csv_text(columns, rows))
+
+    def sections(self, sections: Sequence[Section], form: OutputFormat) -> None:
+        """A result of several tables: one below the other, one JSON object of lists; in CSV the first alone."""
+        if form is OutputFormat.CSV:
+            self.result(sections[0].columns, sections[0].rows, form)
+        elif form is OutputFormat.JSON:
+            _write_json({section.name: _records(section.columns, section.rows) for section in sections})
+        else:
+            for section in sections:
+                if section.rows or not section.empty:
+                    self.out.print(rich_table(section.columns, section.rows, title=section.title))
+                else:
+                    self.out.print(escape(section.empty))
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -67,6 +92,19 @@ class Terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self.err, transient=True, disable=self.quiet) as progress:
             yield progress
+
+
+def minute(at: datetime | None) -> str | None:
+    """A time as tables show it."""
+    return at.strftime("%Y-%m-%d %H:%M") if at else None
+
+
+def _records(columns: Sequence[str], rows: Iterable[Row]) -> list[dict[str, object]]:
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _write_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False, indent=2) + "\n")
 
 
 def _console(*, stderr: bool = False, quiet: bool = False) -> Console:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import duckdb
 
+from contracts.rules import Freshness
 from headrace.config import Settings
 from headrace.warehouse import open_warehouse
 from ingestion.declaration import Source, Table, known_sources, load_source
 from ingestion.ledger import LEDGER
 from ingestion.quarantine import quarantine_name, quarantined_tables
+
+LOADED_AT = "_loaded_at"
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,18 @@ class TableStatus:
     watermark: datetime | None
     """The table is complete up to here, as far as its files tell; None without a time column."""
     loaded_at: datetime | None
-    freshness_limit: timedelta | None
+    freshness: Freshness | None
+    """What the contract says of the newest row."""
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the newest row is within the contract's limit; a table without a limit always is."""
-        if self.freshness_limit is None:
+        """Whether the newest row is within the contract's limit; a table without a limit always is.
+
+        The limit is on when rows were loaded or on when they happened, as the contract has it.
+        """
+        if self.freshness is None:
             return True
-        return self.watermark is not None and now - self.watermark <= self.freshness_limit
+        newest = self.loaded_at if self.freshness.column == LOADED_AT else self.watermark
+        return newest is not None and now - newest <= self.freshness.limit
 
 
 def source_status(settings: Settings, source: str | None = None) -> tuple[TableStatus, ...]:
@@ -82,13 +90,12 @@ def _has_ledger(connection: duckdb.DuckDBPyConnection) -> bool:
     )
 
 
-def _limit(table: Table) -> timedelta | None:
-    freshness = table.contract_class.terms().freshness
-    return freshness.limit if freshness else None
+def _freshness(table: Table) -> Freshness | None:
+    return table.contract_class.terms().freshness
 
 
 def _never(source: Source, table: Table) -> TableStatus:
-    return TableStatus(source.name, table.contract, 0, 0, 0, (), None, None, _limit(table))
+    return TableStatus(source.name, table.contract, 0, 0, 0, (), None, None, _freshness(table))
 
 
 def _status(connection: duckdb.DuckDBPyConnection, source: Source, table: Table, has_quarantine: bool) -> TableStatus:
@@ -105,5 +112,5 @@ def _status(connection: duckdb.DuckDBPyConnection, source: Source, table: Table,
         query = f"SELECT count(*) FROM {quarantine_name(table)} WHERE resolved_at IS NULL"
         waiting = (connection.execute(query).fetchone() or (0,))[0]
     return TableStatus(
-        source.name, table.contract, loaded, late, waiting, tuple(failed), watermark, loaded_at, _limit(table)
+        source.name, table.contract, loaded, late, waiting, tuple(failed), watermark, loaded_at, _freshness(table)
     )

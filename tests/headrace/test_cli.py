@@ -102,9 +102,16 @@ def test_quarantine_shows_rows_with_reasons(built: Path) -> None:
     assert all(row["reasons"] and row["values"] and row["file"] and row["row"] for row in shown)
 
 
-def test_status_has_every_table(built: Path) -> None:
-    rows = json.loads(run("status", "--format", "json", data=built).stdout)
-    assert {"raw.consent__events", "raw.web_funnel__pages"} <= {row["table"] for row in rows}
+def test_status_has_every_table_and_the_contracts(built: Path) -> None:
+    status = json.loads(run("status", "--format", "json", data=built).stdout)
+    assert {"raw.consent__events", "raw.web_funnel__pages"} <= {row["table"] for row in status["tables"]}
+    production = status["environments"][0]
+    assert (production["environment"], production["batches waiting"], production["broken errors"]) == ("prod", 0, 0)
+    assert production["rules"] > 100
+    assert len(status["broken"]) == production["broken warnings"]
+    rows = csv.DictReader(io.StringIO(run("status", "consent", "--format", "csv", data=built).stdout))
+    assert {row["source"] for row in rows} == {"consent"}
+    assert "Environments" in run("status", data=built).stdout
 
 
 def test_the_data_model_is_valid_on_the_warehouse(built: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from contracts.rules import Freshness
 from headrace.config import Settings
 from headrace.warehouse import open_warehouse
 from ingestion.load import ingest
@@ -19,8 +21,12 @@ def test_status_of_a_table(settings: Settings, exports: Path) -> None:
     events, companies = source_status(settings, "consent")
     assert (events.rows_loaded, events.rows_waiting, events.failed_files) == (1, 1, ("events-2.csv",))
     assert events.watermark == datetime(2025, 1, 10, 12, tzinfo=UTC)
-    assert events.is_fresh(datetime(2025, 1, 12, tzinfo=UTC))
-    assert not events.is_fresh(datetime(2025, 1, 13, tzinfo=UTC))
+    assert events.loaded_at is not None
+    assert events.is_fresh(events.loaded_at + timedelta(days=2))
+    assert not events.is_fresh(events.loaded_at + timedelta(days=2, seconds=1))
+    by_event = replace(events, freshness=Freshness("event_time", timedelta(days=2)))
+    assert by_event.is_fresh(datetime(2025, 1, 12, 12, tzinfo=UTC))
+    assert not by_event.is_fresh(datetime(2025, 1, 12, 13, tzinfo=UTC))
     assert (companies.rows_loaded, companies.watermark, companies.loaded_at) == (0, None, None)
     assert companies.is_fresh(datetime(2025, 1, 13, tzinfo=UTC))
 
