@@ -14,6 +14,7 @@ from headrace.config import Settings, load_settings
 from headrace.status import warehouse_status
 from headrace.warehouse import open_warehouse
 from ingestion.ledger import create_ledger
+from tests.commandline import run
 
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
 HOLDS = RuleResult("core", "notes", "1.0.0", "not_null", ("note_id",), "error", 5, 0, "must not be NULL")
@@ -76,6 +77,15 @@ def test_only_the_newest_check_of_an_environment_counts(settings: Settings) -> N
     }
     counts = [(row["rules"], row["broken errors"], row["broken warnings"]) for row in found["environments"]]
     assert counts == [(2, 0, 1), (1, 1, 0)]
+
+
+def test_the_data_model_tells_the_newest_check_from_earlier_ones(settings: Settings) -> None:
+    checked(settings, HOLDS, BREAKS, hour=0)
+    checked(settings, HOLDS, WARNS, hour=1)
+    checked(settings, BREAKS, hour=0, environment="dev")
+    query = "SELECT environment, rule, MEASURE(failed_count) FROM data_quality WHERE is_latest_run GROUP BY 1, 2"
+    found = run("query", f"{query} ORDER BY 1, 2", "--format", "csv", "--quiet", data=settings.data).stdout
+    assert found.splitlines()[1:] == ["dev,unique,1", "prod,ge,1", "prod,not_null,0"]
 
 
 def test_environments_that_are_gone_are_left_out(settings: Settings) -> None:
