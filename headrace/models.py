@@ -17,6 +17,8 @@ from headrace.warehouse import PRODUCTION
 
 if TYPE_CHECKING:
     from sqlmesh import Context
+    from sqlmesh.core.plan import Plan
+
 _RARE_COLLECTIONS = (200_000, 20, 100)
 """SQLMesh copies trees of SQL by the million, none of them garbage: looking for it takes a quarter of the time."""
 
@@ -42,13 +44,24 @@ def apply_models(
     model that failed; what was there before then stands.
     """
     with _context(settings, terminal) as context:
-        plan = context.plan_builder(environment, skip_tests=True, skip_linter=True, include_unmodified=False).build()
+        plan = _build_plan(context, environment)
         is_first = environment == PRODUCTION and plan.context_diff.is_new_environment
         context.apply(plan)
         if environment == PRODUCTION and not is_first:
             context.run(environment, skip_janitor=True)
         if arrived is not None and not is_first:
             _restate(context, environment, arrived, tables)
+
+
+def _build_plan(context: Context, environment: str) -> Plan:
+    from sqlmesh.utils.errors import NoChangesPlanError
+
+    try:
+        return context.plan_builder(environment, skip_tests=True, skip_linter=True, include_unmodified=False).build()
+    except NoChangesPlanError as error:
+        raise BuildError(
+            f"environment {environment} would be the same as {PRODUCTION}: change a model first, then build it"
+        ) from error
 
 
 def _restate(context: Context, environment: str, span: Span, tables: Iterable[str]) -> None:

@@ -18,7 +18,6 @@ from typing import Any, Literal, TypedDict
 
 import duckdb
 import ibis.expr.types as ir
-import sqlglot
 from ibis.backends.duckdb import Backend as DuckDBBackend
 from sqlglot import exp
 
@@ -29,6 +28,7 @@ from semantic.engine import Engine
 from semantic.errors import QueryFormatError
 from semantic.query.types import Query
 from semantic.results import Value
+from semantic.sql.parameters import parse_compiled
 
 Filter = Mapping[str, Any]
 """`{"member": ..., "operator": ..., "values": [...]}`, or a list of them under `and` or `or`."""
@@ -154,7 +154,7 @@ def with_literals(compiled: CompiledQuery) -> str:
     def bind(node: exp.Expr) -> exp.Expr:
         return values[int(node.name) - 1].copy() if isinstance(node, exp.Placeholder) else node
 
-    return sqlglot.parse_one(compiled.sql, read="duckdb").transform(bind).sql("duckdb")
+    return parse_compiled(compiled.sql).transform(bind).sql("duckdb")
 
 
 def _literal(value: Any) -> exp.Expr:

@@ -55,12 +55,11 @@ class RunningQueries(Generic[T]):
         run.request_ids.add(request_id)
         run.waiters += 1
         try:
-            return await asyncio.wait_for(asyncio.shield(run.future), self._waiting.hold_seconds)
-        except TimeoutError:
-            if run.future.done():
-                raise
-            self._expire_later(key, run)
-            raise ContinueWait from None
+            finished, _ = await asyncio.wait({run.future}, timeout=self._waiting.hold_seconds)
+            if not finished:
+                self._expire_later(key, run)
+                raise ContinueWait
+            return run.future.result()
         except asyncio.CancelledError:
             if run.waiters == 1:
                 run.cancellation.cancel()

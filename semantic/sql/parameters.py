@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlglot
 from sqlglot import exp
 
 from semantic.errors import QueryFormatError
@@ -29,6 +30,17 @@ class Parameters:
     def slots(self) -> tuple[Slot, ...]:
         """The slots in the order of their numbers."""
         return tuple(self._numbers)
+
+
+def parse_compiled(sql: str) -> exp.Expr:
+    """Compiled SQL for DuckDB as a tree whose parameters are placeholders.
+
+    They are not always: once SQLMesh is imported into the process, sqlglot reads `$1` as a Parameter.
+    """
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    for parameter in list(tree.find_all(exp.Parameter)):
+        parameter.replace(exp.Placeholder(this=parameter.name))
+    return tree
 
 
 def collect(slots: Sequence[Slot], values: Sequence[Any], context: Mapping[str, Any] | None) -> tuple[Any, ...]:

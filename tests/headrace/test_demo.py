@@ -8,7 +8,7 @@ from headrace.config import load_settings
 from headrace.questions import load_questions
 from tests.commandline import headrace
 
-SOURCES = {"rewards", "intake", "consent", "web_funnel", "commerce"}
+SOURCES = {"rewards", "intake", "consent", "web_funnel", "commerce", "quality"}
 
 
 def test_the_demo_asks_everything_over_rest_and_sql(data_folder: Path) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import sqlglot
 from sqlglot import exp
 
 from semantic.compiler import CompiledQuery
 from semantic.datamodel.types import DataModel, Dimension, Measure, Segment
 from semantic.query.types import Query
+from semantic.sql.parameters import parse_compiled
 from semantic.sqlapi.errors import MeasureMisuse, NotSupported, SqlApiError
 from semantic.sqlapi.rewriting import predicates
 from semantic.sqlapi.rewriting.differences import speak_duckdb
@@ -457,7 +457,7 @@ class Rewriter:
 
 @lru_cache(maxsize=512)
 def _parse_compiled(sql: str) -> exp.Select:
-    tree = sqlglot.parse_one(sql, read="duckdb")
+    tree = parse_compiled(sql)
     assert isinstance(tree, exp.Select)
     return tree
 
