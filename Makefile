@@ -17,7 +17,7 @@ demo: .venv/runtime ## Set up, build on sample data, print the business question
 
 test: lint .venv/npm ## Lint, then every test of the project (under ten minutes on two cores)
 	HEADRACE_DATA=.cache/test $(BIN)/sqlmesh -p sqlmesh_project test
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 test-long: .venv/npm ## The longer suites: soak, kill, heavy clients
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow

@@ -82,6 +82,7 @@ def test_what_comes_later_is_built_and_what_comes_too_late_waits(data_folder: Pa
     assert rows(data_folder, found) == [("late-2025-04-01",), ("late-2025-06-29",), ("late-2025-07-03",)]
 
 
+@pytest.mark.slow
 def test_a_failed_file_fails_the_build_and_nothing_else(data_folder: Path) -> None:
     bad = data_folder / "sample" / "consent" / "events" / "csv" / "events-company-99.csv"
     bad.write_text("EVENT_ID,TYPE\n1,pageview\n")
@@ -99,6 +100,7 @@ def test_an_environment_needs_a_change_and_a_query_needs_an_environment(data_fol
     assert "no environment 'nowhere'" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_the_published_figures_of_the_real_exports(real_exports: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"

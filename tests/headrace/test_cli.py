@@ -118,6 +118,7 @@ def test_the_data_model_is_valid_on_the_warehouse(built: Path) -> None:
     assert "the data model is valid" in run("validate", data=built).stderr
 
 
+@pytest.mark.slow
 def test_replay_gives_the_same_rows(data_folder: Path) -> None:
     query = "SELECT industry, MEASURE(event_count) FROM consent GROUP BY 1 ORDER BY 1"
     before = run("query", query, "-f", "csv", data=data_folder).stdout
