@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, cast
 
 from semantic.datamodel.intervals import divides_parent, parse_interval
+from semantic.datamodel.links import link_dimensions
 from semantic.datamodel.names import titleize
 from semantic.datamodel.properties import GRANULARITIES
 from semantic.datamodel.references import Names, resolve, resolve_path
@@ -81,7 +82,10 @@ class CubeBuilder:
         return self._unique([self._measure(item) for item in self.record.get("measures", ())])
 
     def dimensions(self) -> Mapping[str, Dimension]:
-        return self._unique([self._dimension(item) for item in self.record.get("dimensions", ())])
+        items = self.record.get("dimensions", ())
+        found = [self._dimension(item) for item in items]
+        found += [dimension for item in items for dimension in link_dimensions(self, item)]
+        return self._unique(found)
 
     def segments(self) -> Mapping[str, Segment]:
         found = [Segment(**self._common(item)) for item in self.record.get("segments", ())]
@@ -150,6 +154,7 @@ class CubeBuilder:
             "place": item.place,
             "title": f"{self.title} {short_title}",
             "short_title": short_title,
+            "titled": "title" in item,
             "description": item.get("description"),
             "public": item.get("public", item.get("visible", item.get("shown", True))),
             "meta": item.get("meta", {}),
@@ -167,7 +172,7 @@ class CubeBuilder:
             rolling_window=self._rolling_window(item),
             multi_stage=self._multi_stage(item),
             case=self._case(item),
-            format=item.get("format"),
+            format=_plain(item["format"]) if "format" in item else None,
             currency=item.get("currency"),
             drill_members=self.full_names(item, drill),
             drill_filters=self._filters(item, "drill_filters"),
@@ -279,7 +284,7 @@ class CubeBuilder:
             values=tuple(str(value) for value in item.get("values", ())),
             multi_stage=self._multi_stage(item),
             time_shift=self._time_shifts(item),
-            format=item.get("format"),
+            format=_plain(item["format"]) if "format" in item else None,
             currency=item.get("currency"),
             order=item.get("order"),
             key=self.full_names(_one(item, "key"), "key")[0] if "key" in item else None,

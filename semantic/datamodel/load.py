@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,12 +10,13 @@ from typing import Literal
 from semantic.datamodel import properties
 from semantic.datamodel.build import CubeBuilder
 from semantic.datamodel.checks import CHECKS
+from semantic.datamodel.groups import grouped, read_groups
 from semantic.datamodel.jinja import is_template, render
-from semantic.datamodel.names import titleize
+from semantic.datamodel.links import link_name
 from semantic.datamodel.nodes import Node, NodeReader
 from semantic.datamodel.references import Names
 from semantic.datamodel.shapes import Record, Report, identifier
-from semantic.datamodel.types import Cube, DataModel, ViewGroup
+from semantic.datamodel.types import Cube, DataModel
 from semantic.datamodel.views import ViewBuilder
 from semantic.errors import DataModelError, Problem
 
@@ -167,9 +168,11 @@ def _merge(base: Node, node: Node) -> Node:
 
 
 def _merge_named(base: Node, own: Node) -> tuple[Node, ...]:
-    overridden = {_name_of(item) for item in own.items} - {None}
-    kept = [item for item in base.items if _name_of(item) not in overridden]
-    return (*kept, *own.items)
+    """The base's entries, each replaced in its place by an own one of the same name, and then the other own ones."""
+    overriding = {_name_of(item): item for item in own.items if _name_of(item) is not None}
+    merged = [overriding.get(_name_of(item), item) for item in base.items]
+    known = {_name_of(item) for item in base.items} - {None}
+    return (*merged, *(item for item in own.items if _name_of(item) not in known))
 
 
 def _name_of(item: Node) -> object:
@@ -196,9 +199,9 @@ def _build(reading: Reading, dialect: str) -> DataModel:
         for name in culprits:
             broken[name] = tuple(p for p in report.problems if _names_owner(p, name, remaining))
             del remaining[name]
-    groups = _view_groups(reading.view_groups, problems)
+    groups = read_groups(reading.view_groups, problems)
     return DataModel(
-        cubes={name: cubes[name] for name in remaining if name in cubes},
+        cubes=grouped({name: cubes[name] for name in remaining if name in cubes}, groups),
         view_groups=groups,
         broken=broken,
         problems=tuple(sorted(problems)),
@@ -243,7 +246,8 @@ def _names(records: Sequence[Record], definitions: Sequence[Definition]) -> Name
     for definition in definitions:
         lists = (definition.node.get(kind) for kind in ("measures", "dimensions", "segments"))
         named = (item.get("name") for found in lists if found is not None for item in found.items)
-        members[definition.name] = frozenset(str(name.value) for name in named if name is not None)
+        written = {str(name.value) for name in named if name is not None}
+        members[definition.name] = frozenset(written | set(_linked(definition.node)))
     granularities: dict[tuple[str, str], frozenset[str]] = {}
     for record in records:
         for item in record.get("dimensions", ()):
@@ -251,6 +255,17 @@ def _names(records: Sequence[Record], definitions: Sequence[Definition]) -> Name
                 custom = frozenset(entry["name"] for entry in item.get("granularities", ()))
                 granularities[record["name"], item["name"]] = custom
     return Names(members, granularities)
+
+
+def _linked(cube: Node) -> Iterator[str]:
+    """The dimensions that links make."""
+    dimensions = cube.get("dimensions")
+    for item in dimensions.items if dimensions is not None else ():
+        links = item.get("links")
+        for link in links.items if links is not None else ():
+            names = item.get("name"), link.get("name")
+            if names[0] is not None and names[1] is not None:
+                yield link_name(str(names[0].value), str(names[1].value))
 
 
 def _without_joins_to(record: Record, gone: frozenset[str]) -> Record:
@@ -267,24 +282,3 @@ def _names_owner(problem: Problem, name: str, definitions: Mapping[str, Definiti
     if parts[0] in ("cubes", "views"):
         parts = parts[1:]
     return bool(parts) and parts[0] == name and name in definitions
-
-
-def _view_groups(nodes: Sequence[Node], problems: list[Problem]) -> tuple[ViewGroup, ...]:
-    report = Report()
-    found = []
-    for index, node in enumerate(nodes):
-        record = properties.view_group(node, f"view_groups[{index}]", report)
-        if isinstance(record, Record):
-            found.append(_view_group(record))
-    problems += report.problems
-    return tuple(found)
-
-
-def _view_group(record: Record) -> ViewGroup:
-    includes = record.get("includes", record.get("views", ()))
-    return ViewGroup(
-        name=record["name"],
-        title=record.get("title") or titleize(record["name"]),
-        description=record.get("description"),
-        includes=tuple(_view_group(entry) if isinstance(entry, Record) else entry for entry in includes),
-    )

@@ -1,4 +1,4 @@
-"""Titles out of names, as Cube makes them: `created_at` -> `Created at`, `total_amount` -> `Total Amount`."""
+"""Titles out of names, as Cube makes them: `created_at` -> `Created at`, `customer_id` -> `Customer ID`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ _LOWER_CASE = frozenset(
 
 
 def titleize(name: str) -> str:
-    """The words of a name, capitalised but for small words; the first is always capitalised."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    words = [word for word in spaced.lower().split("_") if word]
+    """The words of a name, capitalised but for small words; the first is always capitalised.
+
+    A new word begins at an underscore before a letter, at a capital and after digits, which stay with what is before
+    them: `revenue_30d` -> `Revenue30 D`, `userId` -> `User ID`.
+    """
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name)
+    joined = re.sub(r"^[_-]+", "", spaced.lower())
+    joined = re.sub(r"[_-]+(.?)", _upper, joined)
+    joined = re.sub(r"[0-9]+.?", _upper, joined)
+    words = [word for word in re.split(r"(?=[A-Z])", joined[:1].upper() + joined[1:]) if word]
     if not words:
         return name
-    titled = [word if word in _LOWER_CASE else word[:1].upper() + word[1:] for word in words]
-    titled[0] = titled[0][:1].upper() + titled[0][1:]
-    return " ".join(titled)
+    titled = " ".join(word.lower() if word.lower() in _LOWER_CASE else word for word in words)
+    return re.sub(r"\bId(s?)\b", r"ID\1", titled[:1].upper() + titled[1:])
+
+
+def _upper(match: re.Match[str]) -> str:
+    return match.group(match.lastindex or 0).upper()

@@ -148,7 +148,7 @@ class Link:
 
     name: str
     label: str
-    url: Sql | str | None = None
+    url: str | None = None
     dashboard: str | None = None
     icon: str | None = None
     target: str | None = None
@@ -158,13 +158,15 @@ class Link:
 
 @dataclass(frozen=True)
 class Member:
-    """What measures, dimensions and segments have in common. `title` includes the cube's, `short_title` does not."""
+    """What measures, dimensions and segments have in common. `title` includes the cube's, `short_title` does not;
+    `titled` tells one that was written from one made of the name."""
 
     cube: str
     name: str
     place: Place
     title: str
     short_title: str
+    titled: bool = False
     description: str | None = None
     public: bool = True
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -179,7 +181,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Dimension(Member):
-    """An attribute to group and filter by."""
+    """An attribute to group and filter by. A `synthetic` one holds the URL of a link of another."""
 
     type: DimensionType = "string"
     primary_key: bool = False
@@ -199,6 +201,7 @@ class Dimension(Member):
     suggest_filter_values: bool = True
     values_as_segments: bool = False
     links: tuple[Link, ...] = ()
+    synthetic: bool = False
     mask: Sql | str | float | bool | None = None
 
 

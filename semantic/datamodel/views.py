@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 from semantic.datamodel.build import CubeBuilder
+from semantic.datamodel.links import link_name
 from semantic.datamodel.names import titleize
 from semantic.datamodel.references import Names
 from semantic.datamodel.shapes import Record, Report
@@ -161,6 +162,11 @@ class ViewBuilder:
                 self._say(item, "includes", "unknown_member", f"{cube.name} has no member `{name}`")
             else:
                 wanted[name] = entry.values if isinstance(entry, Record) else {}
+        # The URLs of links come with their dimension.
+        for name in [name for name in wanted if name in cube.dimensions and cube.dimensions[name].links]:
+            for link in cube.dimensions[name].links:
+                if link_name(name, link.name) in cube.dimensions:
+                    wanted.setdefault(link_name(name, link.name), {})
         return wanted
 
     def _say(self, item: Record, key: str, rule: str, message: str) -> None:
@@ -170,13 +176,13 @@ class ViewBuilder:
 
     def _shared(self, inclusion: Inclusion, member: Member) -> dict[str, Any]:
         override = inclusion.override
-        explicit = member.short_title != titleize(member.name)
-        short_title = override.get("title") or (member.short_title if explicit else titleize(inclusion.name))
+        short_title = override.get("title") or (member.short_title if member.titled else titleize(inclusion.name))
         return {
             "cube": self.name,
             "name": inclusion.name,
             "title": f"{self.title} {short_title}",
             "short_title": short_title,
+            "titled": "title" in override or member.titled,
             "description": override.get("description") or member.description,
             "meta": override.get("meta") or member.meta,
             "public": True,
@@ -201,7 +207,22 @@ class ViewBuilder:
             **self._shared(inclusion, dimension),
             format=inclusion.override.get("format") or dimension.format,
             primary_key=False,
+            key=self._key(inclusion, dimension),
+            # What a view does not hand on, as in Cube.
+            order=None,
+            suggest_filter_values=True,
+            aliases=(),
         )
+
+    def _key(self, inclusion: Inclusion, dimension: Dimension) -> str | None:
+        if dimension.key is None:
+            return None
+        found = next((i.name for i in self.inclusions if i.path.name == dimension.key), None)
+        if found is None:
+            message = f"`{dimension.full_name}` has the key `{dimension.key}`, which the view does not include"
+            self.report.add(inclusion.record.place, inclusion.record.path, "key", message)
+            return None
+        return f"{self.name}.{found}"
 
     def _segment(self, inclusion: Inclusion) -> Segment:
         segment = self.cubes[inclusion.path.cube].segments[inclusion.path.member]
@@ -233,13 +254,13 @@ class ViewBuilder:
 
     def _folder(self, item: Record) -> Folder:
         if item["includes"] == "*":
-            return Folder(item["name"], tuple(f"{self.name}.{i.name}" for i in self.inclusions))
+            in_order = sorted(self.inclusions, key=lambda inclusion: KINDS.index(inclusion.kind))
+            return Folder(item["name"], tuple(f"{self.name}.{i.name}" for i in in_order))
         members: list[str | Folder] = []
         for entry in item["includes"]:
             if isinstance(entry, Record) and "join_path" in entry:
-                cube = entry["join_path"]
-                found = [i for i in self.inclusions if ".".join(i.path.cubes) == cube]
-                members += [f"{self.name}.{i.name}" for i in found]
+                cube = entry["join_path"].rpartition(".")[2]
+                members += [f"{self.name}.{i.name}" for i in self._by_kind() if i.path.cube == cube]
             elif isinstance(entry, Record):
                 members.append(self._folder(entry))
             elif any(entry == i.name for i in self.inclusions) or self._has_own(entry):
@@ -248,6 +269,11 @@ class ViewBuilder:
                 message = f"`{entry}` is not a member of {self.name}"
                 self.report.add(item.place, f"{item.path}.includes", "unknown_member", message)
         return Folder(item["name"], tuple(members))
+
+    def _by_kind(self) -> list[Inclusion]:
+        """What is included, dimensions before measures before segments."""
+        order = ("dimensions", "measures", "segments")
+        return sorted(self.inclusions, key=lambda inclusion: order.index(inclusion.kind))
 
     def _has_own(self, name: str) -> bool:
         return any(item["name"] == name for kind in KINDS for item in self.record.get(kind, ()))

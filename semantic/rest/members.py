@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from semantic.datamodel.types import DataModel, Dimension, Granularity, Measure, Member
@@ -10,16 +9,26 @@ from semantic.datamodel.types import DataModel, Dimension, Granularity, Measure,
 type_of_measure = {"string": "string", "boolean": "boolean", "time": "time"}
 """Measure type -> the type of its values, where that is not `number`."""
 
-_NAMED_NUMBER = re.compile(r"^(number|percent|currency|abbr|accounting|id)(?:_(\d+))?$")
-_SPECIFIERS = {
+_SHAPES = {
     "number": ",.{digits}f",
     "percent": ".{digits}%",
     "currency": "$,.{digits}f",
-    "abbr": ".{digits}s",
+    "decimal": ",.{digits}f",
     "accounting": "(,.{digits}f",
-    "id": ".0f",
+    "abbr": ".{digits}s",
 }
-_DEFAULT_DIGITS = "2~"
+# Digits are the most that are shown: `~` trims zeros. Only SI prefixes are trimmed without any digits, too.
+_NAMED = (
+    {
+        f"{name}_{digits}": shape.format(digits=f"{digits}~" if digits or name == "abbr" else "0")
+        for name, shape in _SHAPES.items()
+        for digits in range(7)
+    }
+    | {name: _SHAPES[name].format(digits="2~") for name in ("decimal", "accounting", "abbr")}
+    | {"id": ".0f"}
+)
+_STANDARD = {name: _SHAPES[name].format(digits="2~") for name in ("number", "percent", "currency")}
+_PLAIN_OF_DIMENSION = ("imageUrl", *_STANDARD)
 _INTERVALS = frozenset({"second", "minute", "hour", "day", "week", "month", "quarter", "year"})
 
 Json = Mapping[str, object]
@@ -38,28 +47,64 @@ def value_type(member: Measure | Dimension) -> str:
 
 
 def describe_format(member: Measure | Dimension) -> object:
-    """`format` as Cube sends it: names as they are, strftime and d3-format strings as objects."""
+    """`format` as Cube sends it: plain names as they are; names with digits, strftime and d3 as objects."""
     format_ = member.format
     if not isinstance(format_, str):
         return format_ or None
-    if value_type(member) == "time":
-        return {"type": "custom-time", "value": format_}
-    if value_type(member) == "number" and not _NAMED_NUMBER.match(format_):
-        return {"type": "custom-numeric", "value": format_}
-    return format_
+    if format_ in _NAMED:
+        return {"type": "custom-numeric", "value": _NAMED[format_], "alias": format_}
+    if isinstance(member, Measure):
+        return format_ if format_ in _STANDARD else {"type": "custom-numeric", "value": format_}
+    kind = {"time": "custom-time", "number": "custom-numeric"}.get(member.type)
+    if format_ in _PLAIN_OF_DIMENSION or kind is None:
+        return format_
+    return {"type": kind, "value": format_}
 
 
 def describe_number_format(member: Measure | Dimension) -> Json | None:
     """`formatDescription` of a number: the format's name and its d3 specifier."""
     if value_type(member) != "number":
         return None
-    format_ = member.format if isinstance(member.format, str) else "number"
-    named = _NAMED_NUMBER.match(format_)
-    if named is None:
-        return {"name": "custom", "specifier": format_}
-    name, digits = named.groups()
-    specifier = _SPECIFIERS[name].format(digits=digits or _DEFAULT_DIGITS)
-    return drop_absent({"name": name, "specifier": specifier, "currency": member.currency})
+    name = member.format if isinstance(member.format, str) else "number"
+    specifier = _NAMED.get(name) or _STANDARD.get(name)
+    if specifier is None and name in _PLAIN_OF_DIMENSION:
+        name, specifier = "number", _STANDARD["number"]
+    described = {"name": name, "specifier": specifier} if specifier else {"name": "custom", "specifier": name}
+    return drop_absent({**described, "currency": currency(member)})
+
+
+def currency(member: Measure | Dimension) -> str | None:
+    """The code of a currency, in capitals."""
+    return member.currency.upper() if member.currency else None
+
+
+def is_owned(member: Member) -> bool:
+    """Whether a member is of its own cube's columns, and not only of other members."""
+    if member.alias_of is not None or getattr(member, "multi_stage", None) or getattr(member, "type", "") == "switch":
+        return False
+    if member.sql is None or getattr(member, "sub_query", False):
+        return True
+    kinds = [reference.kind for reference in member.sql.references.values()]
+    return not kinds or "cube" in kinds
+
+
+def alias_target(member: Member) -> str | None:
+    """The member that a member only repeats: a view's, or one whose SQL is nothing but a reference."""
+    if member.alias_of is not None:
+        return member.alias_of.name
+    if member.sql is None or is_owned(member) or getattr(member, "filters", None):
+        return None
+    if getattr(member, "type", "string") not in ("string", "number", "boolean", "time"):
+        return None
+    found = tuple(member.sql.references.values())
+    if len(found) != 1 or found[0].kind != "member" or found[0].granularity or not _is_bare(member.sql.text):
+        return None
+    return ".".join(found[0].path[-2:])
+
+
+def _is_bare(text: str) -> bool:
+    """Whether a snippet is one pair of braces."""
+    return text.startswith("{") and text.find("}") == len(text) - 1
 
 
 def drill_members(model: DataModel, measure: Measure) -> dict[str, object]:
@@ -111,7 +156,7 @@ def annotate_member(model: DataModel, name: str) -> Json | None:
     if not isinstance(member, (Measure, Dimension)):
         return common(member)
     described = common(member) | drop_absent(
-        {"type": value_type(member), "format": describe_format(member), "currency": member.currency}
+        {"type": value_type(member), "format": describe_format(member), "currency": currency(member)}
     )
     return described | drill_members(model, member) if isinstance(member, Measure) else described
 

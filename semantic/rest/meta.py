@@ -11,6 +11,7 @@ from semantic.datamodel.types import (
     Dimension,
     Folder,
     Join,
+    Link,
     Measure,
     Member,
     PreAggregation,
@@ -19,7 +20,9 @@ from semantic.datamodel.types import (
 )
 from semantic.rest.members import (
     Json,
+    alias_target,
     common,
+    currency,
     custom_granularity,
     describe_format,
     describe_number_format,
@@ -78,17 +81,18 @@ def _extension(cube: Cube) -> dict[str, object]:
 
 
 def _measure(model: DataModel, measure: Measure, extended: bool) -> Json:
-    cumulative = measure.rolling_window is not None
+    # Cube says so of a cube's own measures only.
+    cumulative = measure.rolling_window is not None and measure.alias_of is None
     described = _member(measure) | drop_absent(
         {
             "format": describe_format(measure),
             "formatDescription": describe_number_format(measure),
-            "currency": measure.currency,
+            "currency": currency(measure),
             "cumulativeTotal": cumulative,
             "cumulative": cumulative,
             "type": value_type(measure),
             "aggType": _camel(measure.type),
-            "aliasMember": _alias(measure),
+            "aliasMember": alias_target(measure),
         }
     )
     described |= drill_members(model, measure)
@@ -105,12 +109,14 @@ def _dimension(dimension: Dimension, extended: bool) -> Json:
             "suggestFilterValues": dimension.suggest_filter_values,
             "format": describe_format(dimension),
             "formatDescription": describe_number_format(dimension),
-            "currency": dimension.currency,
+            "currency": currency(dimension),
             "order": dimension.order,
             "key": dimension.key,
             "primaryKey": dimension.primary_key,
-            "aliasMember": _alias(dimension),
+            "aliasMember": alias_target(dimension),
             "granularities": [custom_granularity(one) for one in dimension.granularities] or None,
+            "links": [_link(one) for one in dimension.links] or None,
+            "synthetic": True if dimension.synthetic else None,
         }
     )
     if extended and dimension.alias_of is None:
@@ -124,8 +130,21 @@ def _segment(segment: Segment, extended: bool) -> Json:
 
 
 def _member(member: Member) -> dict[str, object]:
-    aliases = {"aliases": list(member.aliases)} if member.aliases else {}
-    return {"name": member.full_name} | common(member) | aliases | {"isVisible": True, "public": True}
+    return {"name": member.full_name} | common(member) | {"isVisible": True, "public": True}
+
+
+def _link(link: Link) -> Json:
+    return drop_absent(
+        {
+            "name": link.name,
+            "label": link.label,
+            "dashboard": link.dashboard,
+            "icon": link.icon,
+            "target": link.target,
+            "primary": True if link.primary else None,
+            "params": [key for key, _ in link.params] or None,
+        }
+    )
 
 
 def _hierarchy(cube: Cube, index: int) -> Json:
@@ -182,10 +201,6 @@ def _label(result: Sql | str | None) -> object:
 def _template(sql: Sql | None) -> str | None:
     """A snippet as Cube prints it, a JavaScript template: `{CUBE}.name` becomes `${CUBE}.name` in backticks."""
     return None if sql is None else "`" + sql.text.replace("{", "${") + "`"
-
-
-def _alias(member: Member) -> str | None:
-    return member.alias_of.name if member.alias_of else None
 
 
 def _camel(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from semantic.datamodel.types import DataModel, Dimension, Measure, Segment
 from semantic.query.types import Condition, Filter, Group, Query
+from semantic.rest.members import alias_target, is_owned
 
 _ADDITIVE = frozenset({"count", "sum", "min", "max", "count_distinct_approx"})
 _CALCULATED = frozenset({"number", "string", "boolean", "time"})
@@ -147,13 +148,14 @@ def _single_values(model: DataModel, filters: Iterable[Filter]) -> Iterator[tupl
 
 def _is_alias(model: DataModel, name: str) -> bool:
     member = model.member(name)
-    return member is not None and member.alias_of is not None
+    return member is not None and not is_owned(member)
 
 
 def _aliases(model: DataModel, query: Query) -> dict[str, str]:
     names = [*query.measures, *query.dimensions, *(one.dimension for one in query.time_dimensions)]
     members = [(name, model.member(name)) for name in names]
-    return {name: one.alias_of.name for name, one in members if one is not None and one.alias_of is not None}
+    found = {name: alias_target(one) for name, one in members if one is not None}
+    return {name: target for name, target in found.items() if target is not None}
 
 
 def _unique(names: Iterable[str]) -> list[str]:

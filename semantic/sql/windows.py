@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from semantic.datamodel.intervals import Interval, parse_interval
-from semantic.datamodel.types import Dimension, RollingWindow
+from semantic.datamodel.types import Dimension, Measure, RollingWindow
 from semantic.plan.build import alias_of
 from semantic.plan.shape import BoundRange
 from semantic.plan.types import Group, Windowed, WindowRange
@@ -40,13 +40,23 @@ def windowed_part(builder: SelectBuilder, part: Windowed) -> str:
         exp.Alias(this=_group(builder, g, part, base, series, scope), alias=quoted(g.alias)) for g in part.groups
     ]
     measure = builder.members.measure(part.measure)
-    kind = measure.type if part.base.raw else {"count": "sum"}.get(measure.type, measure.type)
-    total = aggregate(kind, column(alias_of(part.measure), base), distinct=part.base.raw and measure.type == "count")
-    columns.append(exp.Alias(this=total, alias=quoted(alias_of(part.measure))))
+    columns.append(exp.Alias(this=_total(part, measure, base), alias=quoted(alias_of(part.measure))))
     select.set("expressions", columns)
     numbers: list[exp.Expr] = [exp.Literal.number(index + 1) for index in range(len(part.groups))]
     select.set("group", exp.Group(expressions=numbers))
     return builder.statement.add(f"{alias_of(part.measure)}_window", select)
+
+
+def _total(part: Windowed, measure: Measure, base: str) -> exp.Expr:
+    operand = column(alias_of(part.measure), base)
+    if measure.type != "count":
+        return aggregate(measure.type, operand)
+    if not part.base.raw:
+        return aggregate("sum", operand)
+    # Keys are counted, and counts are added up, alike: a window without any rows has no count.
+    found = exp.Count(this=column(part.base_time.alias, base))
+    some = exp.GT(this=found, expression=exp.Literal.number(0))
+    return exp.Case(ifs=[exp.If(this=some, true=aggregate("count", operand, distinct=True))])
 
 
 def _group(builder: SelectBuilder, group: Group, part: Windowed, base: str, series: str, scope: Scope) -> exp.Expr:
