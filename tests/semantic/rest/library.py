@@ -43,7 +43,7 @@ class Serving:
 
 
 def token(claims: dict[str, object] | None = None, secret: str = SECRET) -> str:
-    payload = {"exp": datetime.now(UTC) + timedelta(minutes=5), **(claims or {})}
+    payload = {"exp": datetime.now(UTC) + timedelta(hours=1), **(claims or {})}
     return jwt.encode(payload, secret, algorithm="HS256")
 
 
