@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from headrace.gateways import DUCKDB
 from headrace.models import Span
 from headrace.warehouse import PRODUCTION
 from ingestion.declaration import Table, load_source
@@ -55,13 +56,15 @@ class _Batches:
     through: datetime
 
 
-def find_arrivals(connection: duckdb.DuckDBPyConnection, environment: str, lookback_days: int) -> Arrivals:
+def find_arrivals(
+    connection: duckdb.DuckDBPyConnection, environment: str, lookback_days: int, *, gateway: str = DUCKDB
+) -> Arrivals:
     """Read the ledger. A raw table that has no time of its own takes the days of its source.
 
     What came late stays in `late`, build after build, until one restates it.
     """
     _ensure_builds(connection)
-    environment = _base(connection, environment)
+    environment = _base(connection, build_key(environment, gateway))
     built, restated = _through(connection, environment)
     spans: list[Span] = []
     late: list[LateRows] = []
@@ -81,13 +84,28 @@ def find_arrivals(connection: duckdb.DuckDBPyConnection, environment: str, lookb
 
 
 def remember_build(
-    connection: duckdb.DuckDBPyConnection, environment: str, through: datetime | None, *, is_restated: bool
+    connection: duckdb.DuckDBPyConnection,
+    environment: str,
+    through: datetime | None,
+    *,
+    is_restated: bool,
+    gateway: str = DUCKDB,
 ) -> None:
     """Note that the environment has everything up to `through`; `is_restated`: the late rows too."""
     _ensure_builds(connection)
-    connection.execute(
-        f"INSERT INTO {BUILDS} VALUES (?, ?, ?, ?)", [environment, datetime.now(UTC), through, is_restated]
-    )
+    key = build_key(environment, gateway)
+    connection.execute(f"INSERT INTO {BUILDS} VALUES (?, ?, ?, ?)", [key, datetime.now(UTC), through, is_restated])
+
+
+def forget_builds(connection: duckdb.DuckDBPyConnection, gateway: str) -> None:
+    """Begin anew on a gateway: its tables are gone."""
+    _ensure_builds(connection)
+    connection.execute(f"DELETE FROM {BUILDS} WHERE starts_with(environment, ?)", [build_key("", gateway)])
+
+
+def build_key(environment: str, gateway: str) -> str:
+    """An environment as the builds name it: what was built on one gateway says nothing about another."""
+    return environment if gateway == DUCKDB else f"{gateway}:{environment}"
 
 
 _NEW_BATCHES = f"""
@@ -135,7 +153,8 @@ def _through(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[d
 def _base(connection: duckdb.DuckDBPyConnection, environment: str) -> str:
     """Whose builds count: an environment that was never built begins with production's tables."""
     row = connection.execute(f"SELECT count(*) FROM {BUILDS} WHERE environment = ?", [environment]).fetchone()
-    return environment if row and row[0] else PRODUCTION
+    gateway, colon, _ = environment.rpartition(":")
+    return environment if row and row[0] else f"{gateway}{colon}{PRODUCTION}"
 
 
 def _new_batches(

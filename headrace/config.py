@@ -12,6 +12,7 @@ import msgspec
 import yaml
 
 from headrace.errors import ConfigError
+from headrace.gateways import DUCKDB, BigQueryConnection, bigquery_connection, resolved
 
 CONFIG_FILE = "config.yaml"
 SECTION = "headrace"
@@ -57,6 +58,8 @@ class Settings:
     variables: Mapping[str, object]
     """SQLMesh's variables: the constants of the models."""
     serve: ServeSettings
+    bigquery: BigQueryConnection | None = None
+    """The gateway's connection where it is BigQuery or its emulator; None: the models are in DuckDB's file."""
 
     @property
     def lake(self) -> Path:
@@ -68,6 +71,7 @@ class Settings:
 
     @property
     def warehouse(self) -> Path:
+        """DuckDB's file: on every gateway files land here, and on gateway duckdb the models are here too."""
         return self.data / WAREHOUSE_FILE
 
     @property
@@ -110,14 +114,25 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.env
     content = read_config(root)
     section = _section(content.get(SECTION) or {}, root)
     data = (root / environ.get("HEADRACE_DATA", section.data)).resolve()
+    gateway = _gateway(content, environ)
     return Settings(
         root=root,
         data=data,
-        gateway=_gateway(content, environ),
+        gateway=gateway,
         sources=MappingProxyType({name: data / path for name, path in section.sources.items()}),
         variables=MappingProxyType(_mapping(content, "variables")),
         serve=_serve(section.serve, environ),
+        bigquery=bigquery_connection(read_gateway(content, gateway, environ), f"{CONFIG_FILE}: gateways.{gateway}"),
     )
+
+
+def read_gateway(
+    content: Mapping[str, object], name: str, environ: Mapping[str, str] = os.environ
+) -> dict[str, dict[str, object]]:
+    """A gateway of config.yaml, with what it takes from the environment. Raises ConfigError."""
+    gateway = _mapping(_mapping(content, "gateways"), name)
+    found: dict[str, dict[str, object]] = resolved(gateway, environ, f"{CONFIG_FILE}: gateways.{name}")
+    return found
 
 
 def _section(content: object, root: Path) -> _Section:
@@ -137,7 +152,7 @@ def _mapping(content: Mapping[str, object], key: str) -> dict[str, object]:
 
 def _gateway(content: Mapping[str, object], environ: Mapping[str, str]) -> str:
     gateways = _mapping(content, "gateways")
-    name = environ.get("HEADRACE_GATEWAY") or str(content.get("default_gateway", "duckdb"))
+    name = environ.get("HEADRACE_GATEWAY") or str(content.get("default_gateway", DUCKDB))
     if name not in gateways:
         raise ConfigError(f"gateway {name!r} is not in {CONFIG_FILE}; known: {', '.join(sorted(gateways))}")
     return name

@@ -3,7 +3,9 @@
 HeadraceError            a message for people; `exit_code` is what the command line ends with
 ├── ConfigError          config.yaml or the environment says something that cannot be
 ├── WarehouseError       the warehouse cannot be opened or read
-│   └── WarehouseBusy    another process holds the warehouse file
+│   ├── WarehouseBusy    another process holds the warehouse file
+│   ├── QueryFailed      the engine refused a query, or broke it off: its message
+│   └── QueryInterrupted a query was stopped on purpose
 ├── BuildError           a build stopped: ingestion, models or contracts
 └── ProjectError         the project cannot be read for a check or for lineage: models, contracts or a git revision
 """
@@ -27,6 +29,14 @@ class WarehouseError(HeadraceError):
 
 class WarehouseBusy(WarehouseError):
     exit_code = 75  # EX_TEMPFAIL: try again
+
+
+class QueryFailed(WarehouseError):
+    pass
+
+
+class QueryInterrupted(WarehouseError):
+    pass
 
 
 class BuildError(HeadraceError):

@@ -53,12 +53,8 @@ def load_project(settings: Settings) -> Project:
     set_console(NoopConsole())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        config = sqlmesh_config(settings)
-        for gateway in config.gateways.values():
-            for connection in (gateway.connection, gateway.state_connection):
-                if getattr(connection, "database", None):
-                    # in memory: the warehouse's file may be held by a server, and may not be there at all
-                    connection.database = None  # type: ignore[union-attr]
+        # in memory: the warehouse's file may be held by a server, and may not be there at all
+        config = sqlmesh_config(settings, in_memory=True)
         try:
             context = Context(paths=str(settings.project), config=config)
             tables = [_table(model) for model in context.models.values()]

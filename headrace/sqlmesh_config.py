@@ -7,16 +7,28 @@ from typing import Any
 
 from sqlmesh.core.config import Config
 
-from headrace.config import SECTION, Settings, read_config
+from headrace.config import SECTION, Settings, read_config, read_gateway
+
+IN_MEMORY = {"memory": {"connection": {"type": "duckdb"}, "state_connection": {"type": "duckdb"}}}
 
 
-def sqlmesh_config(settings: Settings) -> Config:
-    """What `sqlmesh_project/config.py` hands to SQLMesh. Raises ConfigError, or SQLMesh's own error, on a bad file."""
+def sqlmesh_config(settings: Settings, *, in_memory: bool = False) -> Config:
+    """What `sqlmesh_project/config.py` hands to SQLMesh: one gateway, the chosen one.
+
+    `in_memory` gives a DuckDB of its own instead, for reading models without a warehouse. Raises ConfigError, or
+    SQLMesh's own error, on a bad file.
+    """
     content: dict[str, Any] = {key: value for key, value in read_config(settings.root).items() if key != SECTION}
+    gateways = (
+        IN_MEMORY if in_memory else {settings.gateway: _placed(read_gateway(content, settings.gateway), settings)}
+    )
+    if settings.bigquery and not in_memory:
+        from headrace.bigquery.sqlmesh import register
+
+        register()
     settings.data.mkdir(parents=True, exist_ok=True)
-    content["default_gateway"] = settings.gateway
-    content["gateways"] = {name: _placed(gateway, settings) for name, gateway in content["gateways"].items()}
-    return Config.parse_obj(content)
+    # SQLMesh connects to every gateway that it is told of, and nobody has the credentials of all
+    return Config.parse_obj({**content, "default_gateway": next(iter(gateways)), "gateways": gateways})
 
 
 def _placed(gateway: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Literal, Protocol
 
 import duckdb
 import ibis
+import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDBBackend
+from ibis.backends.sql import SQLBackend
 
 from headrace.config import Settings
-from headrace.errors import WarehouseBusy, WarehouseError
+from headrace.errors import QueryFailed, QueryInterrupted, WarehouseBusy, WarehouseError
 
 PRODUCTION = "prod"
 LAYERS = ("staging", "core", "marts")
@@ -29,6 +32,70 @@ _RETRY_SECONDS = 0.05
 _LOCKED = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 
+Dialect = Literal["duckdb", "bigquery"]
+"""SQL of an engine: DuckDB's with parameters `$1`, BigQuery's with `@p1`."""
+Places = Mapping[tuple[str, str], tuple[str, str]]
+"""(layer, table) -> (schema, table)"""
+
+
+class Interruptible(Protocol):
+    """A running query that another thread may stop."""
+
+    def interrupt(self) -> object: ...
+
+
+Watch = Callable[[Interruptible], AbstractContextManager[None]]
+"""Hears of a query while it runs, so that it can be stopped."""
+
+
+class Reader(Protocol):
+    """Read-only access of servers to a gateway, whichever engine it is. Thread-safe."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
+        """The rows of a query in `dialect`. Raises QueryFailed, QueryInterrupted, WarehouseError, WarehouseBusy."""
+        ...
+
+    def tables(self, environment: str) -> Places:
+        """Where each table of an environment is: its own view where it has one, else production's.
+
+        Raises WarehouseError for an unknown environment.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_reader(settings: Settings) -> Reader:
+    """The reader of the gateway. Raises WarehouseError where there is no warehouse, or no way in."""
+    if settings.bigquery is None:
+        if not settings.warehouse.is_file():
+            raise WarehouseError(f"there is no warehouse at {settings.warehouse}: run `headrace build` first")
+        return WarehouseReader(settings.warehouse, idle_seconds=settings.serve.idle_seconds)
+    from headrace.bigquery.client import open_client
+    from headrace.bigquery.reader import BigQueryReader
+
+    return BigQueryReader(open_client(settings.bigquery), settings.bigquery)
+
+
+@contextmanager
+def open_gateway(settings: Settings, *, read_only: bool) -> Iterator[SQLBackend]:
+    """The gateway as an Ibis backend, closed at the end: DuckDB's file, as `open_warehouse` opens it, or BigQuery.
+
+    Raises WarehouseError and WarehouseBusy.
+    """
+    if settings.bigquery is None:
+        with open_warehouse(settings, read_only=read_only) as duckdb_backend:
+            yield duckdb_backend
+        return
+    from headrace.bigquery.backend import open_backend
+
+    with open_backend(settings.bigquery) as backend:
+        yield backend
+
+
 def schema_for(layer: str, environment: str = PRODUCTION) -> str:
     """The schema that holds a layer in a SQLMesh environment: ("core", "dev") -> "core__dev"."""
     return layer if environment == PRODUCTION else f"{layer}__{environment.lower()}"
@@ -36,7 +103,9 @@ def schema_for(layer: str, environment: str = PRODUCTION) -> str:
 
 @contextmanager
 def open_warehouse(settings: Settings, *, read_only: bool, wait_seconds: float = 10.0) -> Iterator[DuckDBBackend]:
-    """The warehouse as an Ibis backend (its native connection is `.con`), closed at the end.
+    """DuckDB's file as an Ibis backend (its native connection is `.con`), closed at the end.
+
+    Files land in it on every gateway; models and metrics are in it on gateway duckdb alone: see `open_gateway`.
 
     One process may write a DuckDB file, and then nobody else may read it: another holder is waited for, then
     WarehouseBusy names it. Raises WarehouseError where there is nothing to read.
@@ -78,7 +147,7 @@ def _configure(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, str
 
 
 class WarehouseReader:
-    """Read-only cursors for servers: the file is opened on demand and released when idle, so that a build can take it.
+    """The `Reader` of DuckDB's file, which is opened on demand and released when idle, so that a build can take it.
 
     Thread-safe. A cursor is for one thread at a time; `interrupt()` may be called from any.
     """
@@ -92,6 +161,23 @@ class WarehouseReader:
         self._leases = 0
         self._idle_since = 0.0
         self._timer: threading.Timer | None = None
+
+    dialect: Dialect = "duckdb"
+
+    def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
+        """As `Reader.fetch` says."""
+        with self.cursor() as cursor, watch(cursor):
+            try:
+                return cursor.execute(sql, list(parameters)).to_arrow_table()
+            except duckdb.InterruptException as error:
+                raise QueryInterrupted("the query was cancelled") from error
+            except duckdb.Error as error:
+                raise QueryFailed(str(error)) from error
+
+    def tables(self, environment: str) -> Places:
+        """As `Reader.tables` says."""
+        with self.cursor() as cursor:
+            return resolve_tables(cursor, environment)
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -154,26 +240,30 @@ class WarehouseReader:
 
 
 def environments(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """The SQLMesh environments that have views in the warehouse, `prod` first."""
+    """The SQLMesh environments that have views in DuckDB's file, `prod` first."""
     rows = connection.execute("SELECT DISTINCT schema_name FROM duckdb_schemas() WHERE NOT internal").fetchall()
-    names = {name.split("__", 1)[1] for (name,) in rows if name.split("__", 1)[0] in LAYERS and "__" in name}
+    return environment_names(name for (name,) in rows)
+
+
+def resolve_tables(connection: duckdb.DuckDBPyConnection, environment: str = PRODUCTION) -> Places:
+    """Where each table of an environment is in DuckDB's file. Raises WarehouseError for an unknown environment."""
+    rows = connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
+    return own_places(rows, environment, environments(connection))
+
+
+def environment_names(schemas: Iterable[str]) -> tuple[str, ...]:
+    """The SQLMesh environments that schemas are of, `prod` first."""
+    names = {name.split("__", 1)[1] for name in schemas if name.split("__", 1)[0] in LAYERS and "__" in name}
     return (PRODUCTION, *sorted(names))
 
 
-def resolve_tables(
-    connection: duckdb.DuckDBPyConnection, environment: str = PRODUCTION
-) -> Mapping[tuple[str, str], tuple[str, str]]:
-    """(layer, table) -> (schema, table): the environment's own view where it has one, else production's.
+def own_places(listed: Iterable[tuple[str, str]], environment: str, known: Sequence[str]) -> Places:
+    """(layer, table) -> (schema, table) out of all (schema, table): the environment's own, else production's.
 
     SQLMesh makes an environment's views only for what changed in it. Raises WarehouseError for an unknown environment.
     """
-    known = environments(connection)
     if environment.lower() not in known:
         raise WarehouseError(f"there is no environment {environment!r} in the warehouse; known: {', '.join(known)}")
     schemas = {schema_for(layer, name): layer for name in (PRODUCTION, environment) for layer in LAYERS}
-    rows = connection.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE list_contains(?, table_schema)",
-        [list(schemas)],
-    ).fetchall()
-    own_last = sorted(rows, key=lambda row: row[0] not in LAYERS)
+    own_last = sorted((one for one in listed if one[0] in schemas), key=lambda one: one[0] not in LAYERS)
     return {(schemas[schema], table): (schema, table) for schema, table in own_last}

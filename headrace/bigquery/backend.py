@@ -1,0 +1,29 @@
+"""BigQuery as an Ibis backend over the gateway's client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ibis
+from ibis.backends.bigquery import Backend
+from ibis.backends.sql import SQLBackend
+
+from headrace.bigquery.client import open_client
+from headrace.gateways import BigQueryConnection
+
+_NONE: Any = object()
+"""In place of a Storage API client, which Ibis would open with credentials of its own."""
+
+
+@contextmanager
+def open_backend(connection: BigQueryConnection) -> Iterator[SQLBackend]:
+    """The project as an Ibis backend, closed at the end. Raises WarehouseError where there is no way in."""
+    client = open_client(connection)
+    try:
+        backend: Backend = ibis.bigquery.connect(client=client, storage_client=_NONE)
+        backend.storage_client = None
+        yield backend
+    finally:
+        client.close()  # type: ignore[no-untyped-call]

@@ -1,0 +1,110 @@
+"""Read-only access for servers: queries as jobs, whose rows come as Arrow."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from google.api_core.exceptions import GoogleAPICallError, RetryError
+from google.cloud import bigquery
+from requests.exceptions import ConnectionError as NoConnection
+
+from headrace.errors import QueryFailed, QueryInterrupted, WarehouseError
+from headrace.gateways import BigQueryConnection
+from headrace.warehouse import LAYERS, PRODUCTION, Dialect, Places, Watch, environment_names, own_places, schema_for
+
+FAILURES = (GoogleAPICallError, RetryError, NoConnection)
+"""What the client raises when BigQuery refuses or cannot be reached."""
+
+
+class BigQueryReader:
+    """A `headrace.warehouse.Reader` of a BigQuery project. Thread-safe: the client is, and a job is one query's."""
+
+    dialect: Dialect = "bigquery"
+
+    def __init__(self, client: bigquery.Client, connection: BigQueryConnection) -> None:
+        self._client = client
+        self._connection = connection
+
+    def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
+        """The rows of a query; the value of parameter `@p1` comes first. As `Reader.fetch` says."""
+        bound = [_parameter(f"p{place}", value) for place, value in enumerate(parameters, start=1)]
+        config = bigquery.QueryJobConfig(query_parameters=bound)
+        try:
+            job = self._client.query(sql, job_config=config)
+            with watch(_Job(job)):
+                rows = job.result(timeout=self._connection.job_execution_timeout_seconds)
+                # the emulator has no Storage API, and for the answers of a chart the REST API is as quick
+                return rows.to_arrow(create_bqstorage_client=False)
+        except FAILURES as error:
+            if "stopped" in str(getattr(error, "errors", "")):
+                raise QueryInterrupted("the query was cancelled") from error
+            raise QueryFailed(message_of(error)) from error
+
+    def tables(self, environment: str) -> Places:
+        """As `Reader.tables` says."""
+        try:
+            return place_tables(self._client, environment)
+        except FAILURES as error:
+            raise WarehouseError(f"BigQuery does not list its tables: {message_of(error)}") from error
+
+    def close(self) -> None:
+        self._client.close()  # type: ignore[no-untyped-call]
+
+
+class _Job:
+    """A running job as something that can be interrupted."""
+
+    def __init__(self, job: bigquery.QueryJob) -> None:
+        self._job = job
+
+    def interrupt(self) -> None:
+        self._job.cancel()
+
+
+def environments(client: bigquery.Client) -> tuple[str, ...]:
+    """The SQLMesh environments that have datasets, `prod` first."""
+    return environment_names(dataset.dataset_id for dataset in client.list_datasets())
+
+
+def place_tables(client: bigquery.Client, environment: str) -> Places:
+    """Where each table of an environment is. Raises WarehouseError for an unknown environment."""
+    found = {dataset.dataset_id for dataset in client.list_datasets()}
+    schemas = {schema_for(layer, name) for name in (PRODUCTION, environment) for layer in LAYERS} & found
+    listed = [(schema, table.table_id) for schema in schemas for table in client.list_tables(schema)]
+    return own_places(listed, environment, environment_names(found))
+
+
+def message_of(error: Exception) -> str:
+    """What went wrong in one line of BigQuery's own words, without the URL of the request."""
+    text = getattr(error, "message", None) or str(error)
+    return str(text).splitlines()[0] if text else type(error).__name__
+
+
+_TYPES: Mapping[type, str] = {
+    bool: "BOOL",
+    int: "INT64",
+    float: "FLOAT64",
+    Decimal: "NUMERIC",
+    str: "STRING",
+    bytes: "BYTES",
+    dt.datetime: "TIMESTAMP",
+    dt.date: "DATE",
+    dt.time: "TIME",
+}
+
+
+def _parameter(name: str, value: Any) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
+    if isinstance(value, list | tuple):
+        return bigquery.ArrayQueryParameter(name, _type_of(next(iter(value), "")), list(value))
+    return bigquery.ScalarQueryParameter(name, _type_of(value), value)
+
+
+def _type_of(value: object) -> str:
+    """BigQuery's type of a value; NULL goes as text, which every comparison takes."""
+    if isinstance(value, dt.datetime) and value.tzinfo is None:
+        return "DATETIME"
+    return _TYPES.get(type(value), "STRING")

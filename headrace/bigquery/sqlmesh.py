@@ -1,0 +1,51 @@
+"""SQLMesh's connections to BigQuery and to the emulator: its own, with our client in them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+from sqlmesh.core.config import connection as connections
+from sqlmesh.core.config.connection import BigQueryConnectionConfig
+from sqlmesh.core.engine_adapter.base import EngineAdapter
+from sqlmesh.core.engine_adapter.bigquery import BigQueryEngineAdapter
+
+from headrace.bigquery.client import open_client
+from headrace.gateways import BIGQUERY, EMULATOR, BigQueryConnection
+
+
+class GatewayConnection(BigQueryConnectionConfig):
+    """SQLMesh's BigQuery connection, whose client is the one of the gateway."""
+
+    labels: dict[str, str] = Field(default_factory=dict)
+    endpoint: str | None = None
+
+    @property
+    def _static_connection_kwargs(self) -> dict[str, Any]:
+        given = {name: getattr(self, name) for name in ("project", "location", "keyfile", "labels", "endpoint")}
+        method: Literal["oauth", "service-account"] = "service-account" if self.keyfile else "oauth"
+        return {"client": open_client(BigQueryConnection(type=self.type_, method=method, **given))}
+
+
+class EmulatorConnection(GatewayConnection):
+    """The same for the emulator, of which SQLMesh knows nothing."""
+
+    type_: Literal["bigquery_emulator"] = Field(alias="type", default="bigquery_emulator")  # type: ignore[assignment]
+
+    @property
+    def _engine_adapter(self) -> type[EngineAdapter]:
+        return EmulatorAdapter
+
+
+class EmulatorAdapter(BigQueryEngineAdapter):
+    """SQLMesh's hands in BigQuery. Each override says which gap of the emulator it mends."""
+
+    SUPPORTS_CLONING = False
+    """Gap: `CREATE TABLE ... CLONE` is not understood."""
+
+
+def register() -> None:
+    """Let SQLMesh's configuration know both types."""
+    connections.CONNECTION_CONFIG_TO_TYPE[BIGQUERY] = GatewayConnection
+    connections.CONNECTION_CONFIG_TO_TYPE[EMULATOR] = EmulatorConnection
+    connections.DIALECT_TO_TYPE[EMULATOR] = BigQueryConnectionConfig.DIALECT
