@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlmesh.core.linter.rule import Rule, RuleViolation
-from sqlmesh.core.model import ExternalModel, Model, SqlModel
+from sqlmesh.core.model import ExternalModel, Model
 
 LAYERS = ("raw", "staging", "core", "marts")
 
@@ -78,31 +76,3 @@ class LayersReadDownwards(Rule):
         if LAYERS[own] == "staging":
             return other == "raw"
         return other != "raw" and LAYERS.index(other) <= own and (LAYERS[own] != "marts" or other != "staging")
-
-
-BANNED = (
-    (r"\bAPPROX_\w+\(", "approximate aggregates differ between engines: use exact ones, PERCENTILE_CONT for quantiles"),
-    (r"\bFARM_FINGERPRINT\(", "FARM_FINGERPRINT is missing on DuckDB: join the parts of the key as text"),
-    (
-        r"\bEXTRACT\(\s*(DAYOFWEEK|WEEK|ISOWEEK)\b",
-        "weeks and their days are counted differently: compute from DATE_DIFF",
-    ),
-    (r"_TRUNC\([^()]*,\s*(ISO)?WEEK\b", "weeks start on different days: subtract MOD(DATE_DIFF(...), 7) days"),
-    (r"\[(SAFE_)?OFFSET\(", "array offsets differ: use ORDINAL"),
-    (r"ARRAY_AGG\([^()]*IGNORE NULLS", "IGNORE NULLS is lost within arrays: filter before aggregating"),
-    (r"\bFORMAT(_TIMESTAMP|_DATE)?\(", "formats differ: build texts with CAST and CONCAT"),
-    (r"\bAS NUMERIC\b(?!\()", "NUMERIC without its size loses digits on DuckDB: write NUMERIC(38, 9)"),
-)
-"""Patterns in the models' dialect, and what to write instead."""
-
-
-class SqlIsPortable(Rule):
-    """What DuckDB and BigQuery compute differently without an error stays out of models."""
-
-    def check_model(self, model: Model) -> RuleViolation | None:
-        if not isinstance(model, SqlModel):
-            return None
-        found = sorted(
-            {advice for text, advice in BANNED if re.search(text, model.query.sql("bigquery"), re.IGNORECASE)}
-        )
-        return self.violation(f"{model.name}: {'; '.join(found)}") if found else None

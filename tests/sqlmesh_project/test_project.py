@@ -53,9 +53,6 @@ def judged(project: Context, rule: str, sql: str) -> str | None:
         ("LayersReadDownwards", "name staging.x", "SELECT a FROM core.events", "only the layers below staging"),
         ("LayersReadDownwards", "name core.x", "SELECT a FROM marts.y", "only the layers below core"),
         ("LayersReadDownwards", "name marts.x", "SELECT a FROM staging.y", "only the layers below marts"),
-        ("SqlIsPortable", "name core.x", "SELECT APPROX_QUANTILES(a, 2) AS a FROM t", "approximate aggregates"),
-        ("SqlIsPortable", "name core.x", "SELECT EXTRACT(DAYOFWEEK FROM a) AS a FROM t", "weeks and their days"),
-        ("SqlIsPortable", "name core.x", "SELECT CAST(a AS NUMERIC) AS a FROM t", "NUMERIC without its size"),
     ],
 )
 def test_the_rules_of_the_house_catch_what_they_are_for(
