@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from semantic.datamodel.types import DataModel, DimensionType, Measure
 from semantic.plan.build import Planner
+from semantic.plan.context import context_paths, context_shape
 from semantic.plan.defaults import with_defaults
 from semantic.plan.joins import JoinGraph
 from semantic.plan.members import Members
@@ -90,6 +91,7 @@ class Compiler:
         self.built = dict(pre_aggregations or {})
         self.planner = Planner(model, Members(model), JoinGraph(model))
         self._has_defaults = any(cube.default_filters for cube in model.cubes.values())
+        self._context_paths = context_paths(model)
         self._cache: dict[Shape, CachedPlan] = {}
         self._cache_size = cache_size
 
@@ -98,6 +100,8 @@ class Compiler:
         asked = with_defaults(query, self.model) if self._has_defaults else query
         admitted = admit(asked, self.planner.members, security_context, visible_only=self.visible_only)
         shape, values = bind(admitted, self.model)
+        if self._context_paths:
+            shape = replace(shape, context=context_shape(self._context_paths, security_context))
         cached = self._cache.get(shape)
         if cached is None:
             cached = self._compile(shape)

@@ -8,13 +8,11 @@ from urllib.parse import quote
 
 from semantic.datamodel.names import titleize
 from semantic.datamodel.shapes import Record, Snippet
+from semantic.datamodel.templates import url_encoded
 from semantic.datamodel.types import Dimension
 
 if TYPE_CHECKING:
     from semantic.datamodel.build import CubeBuilder
-
-# What may not stand in a URL as it is; the percent sign first, or it would escape the others' escapes.
-_ESCAPED = (("%", "%25"), ("&", "%26"), ("=", "%3D"), ("+", "%2B"), (" ", "%20"))
 
 
 def link_name(dimension: str, link: str) -> str:
@@ -50,7 +48,7 @@ def _url(link: Record) -> str:
     total = _plain(link["url"]) if board is None else _literal(f"/dashboard/{board}")
     for index, param in enumerate(link.get("params", ())):
         key = quote(param["key"], safe="-_.!~*'()")
-        total += f" || {_literal(('&' if index else '?') + key + '=')} || {_escaped(_plain(param['value']))}"
+        total += f" || {_literal(('&' if index else '?') + key + '=')} || {url_encoded(_plain(param['value']))}"
     return total
 
 
@@ -60,13 +58,6 @@ def _plain(text: str) -> str:
         if text.startswith(mark) and text.endswith(mark[1]):
             return text[2:-1]
     return text
-
-
-def _escaped(value: str) -> str:
-    total = f"CAST({value} AS TEXT)"
-    for char, escape in _ESCAPED:
-        total = f"REPLACE({total}, '{char}', '{escape}')"
-    return total
 
 
 def _literal(text: str) -> str:

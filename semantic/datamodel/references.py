@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from semantic.datamodel.properties import GRANULARITIES
 from semantic.datamodel.templates import Mention, TemplateError
-from semantic.datamodel.types import Reference
+from semantic.datamodel.types import Callback, Reference
 
 _SELF = ("CUBE", "TABLE")
 _SECURITY = ("SECURITY_CONTEXT", "security_context", "securityContext")
@@ -71,20 +71,43 @@ def _is_own(parts: tuple[str, ...], cube: str, names: Names) -> bool:
 
 def _resolve_call(mention: Mention, placeholder: str, cube: str, names: Names) -> Reference:
     parts = mention.names
-    argument = mention.arguments[0] if len(mention.arguments) == 1 else None
-    if parts[:1] == ("FILTER_PARAMS",) and len(parts) == 3 and mention.call == "filter" and isinstance(argument, str):
-        path = resolve_path((parts[1], parts[2]), cube, names)
-        if path is None:
-            raise TemplateError("unknown_reference", f"`{{{mention.text}}}`: there is no member {parts[1]}.{parts[2]}")
-        return Reference(placeholder, "filter_params", path, argument)
+    if parts[:1] == ("FILTER_PARAMS",):
+        return _filter_params(mention, placeholder, cube, names)
+    if not parts and mention.call == "FILTER_GROUP":
+        found = tuple(_grouped(part, placeholder, cube, names) for part in mention.arguments)
+        return Reference(placeholder, "filter_group", (), members=found)
     if parts and parts[0] in _SECURITY and len(parts) > 1:
-        if mention.call in ("filter", "required_filter", "requiredFilter") and isinstance(argument, str):
-            return Reference(placeholder, "security_context", parts[1:], argument)
+        argument = mention.arguments[0] if len(mention.arguments) == 1 else None
+        if mention.call in _CONTEXT_FILTERS and isinstance(argument, (str, Callback)):
+            required = mention.call != "filter"
+            return Reference(placeholder, "security_context", parts[1:], argument, required=required)
         if mention.call in ("unsafe_value", "unsafeValue"):
             return Reference(placeholder, "security_context", parts[1:])
     if mention.call == "sql" and len(parts) == 1 and not mention.arguments and parts[0] in names.members:
         return Reference(placeholder, "cube_sql", parts)
     raise TemplateError("bad_reference", f"`{{{mention.text}}}`: this call is not understood")
+
+
+_CONTEXT_FILTERS = ("filter", "required_filter", "requiredFilter")
+
+
+def _filter_params(mention: Mention, placeholder: str, cube: str, names: Names) -> Reference:
+    parts = mention.names
+    argument = mention.arguments[0] if len(mention.arguments) == 1 else None
+    if len(parts) != 3 or mention.call != "filter" or not isinstance(argument, (str, Callback)):
+        message = f"`{{{mention.text}}}`: write FILTER_PARAMS.cube.member.filter(column or lambda)"
+        raise TemplateError("bad_reference", message)
+    path = resolve_path((parts[1], parts[2]), cube, names)
+    if path is None:
+        raise TemplateError("unknown_reference", f"`{{{mention.text}}}`: there is no member {parts[1]}.{parts[2]}")
+    return Reference(placeholder, "filter_params", path, argument)
+
+
+def _grouped(part: object, placeholder: str, cube: str, names: Names) -> Reference:
+    if isinstance(part, Mention) and part.names[:1] == ("FILTER_PARAMS",):
+        return _filter_params(part, placeholder, cube, names)
+    message = "FILTER_GROUP takes FILTER_PARAMS.cube.member.filter(...), one or several"
+    raise TemplateError("bad_reference", message)
 
 
 def _unknown(text: str, parts: tuple[str, ...], cube: str, names: Names) -> str:

@@ -12,9 +12,11 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from semantic.datamodel.types import Place, Reference, Sql
+from semantic.datamodel.types import Callback, Place, Reference, Sql
 
 PLACEHOLDER = "headrace_ref_"
+ARGUMENT = "headrace_arg_"
+LOCAL_TIME = "headrace_local"
 
 
 class TemplateError(ValueError):
@@ -32,7 +34,7 @@ class Mention:
     text: str
     names: tuple[str, ...]
     call: str | None = None
-    arguments: tuple[str | Mention, ...] = ()
+    arguments: tuple[str | Callback | Mention, ...] = ()
 
 
 def split(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -104,12 +106,44 @@ def _mention(node: ast.expr, text: str) -> Mention:
     return Mention(text, (node.id, *reversed(names)))
 
 
-def _argument(node: ast.expr, text: str) -> str | Mention:
+def _argument(node: ast.expr, text: str) -> str | Callback | Mention:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_joined(part, text) for part in node.values)
+    if isinstance(node, ast.Lambda):
+        names = [argument.arg for argument in node.args.args]
+        return Callback(len(names), _body(node.body, names, text))
     if isinstance(node, ast.Constant):
         raise TemplateError("bad_reference", f"`{{{text}}}`: an argument must be a text or a reference")
     return _mention(node, text)
+
+
+def _joined(part: ast.expr, text: str) -> str:
+    """A part of an f-string, with the braces of its references."""
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    if isinstance(part, ast.FormattedValue) and isinstance(part.value, (ast.Name, ast.Attribute)):
+        return "{" + ".".join(_mention(part.value, text).names) + "}"
+    if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Set) and len(part.value.elts) == 1:
+        return "{" + ".".join(_mention(part.value.elts[0], text).names) + "}"
+    raise TemplateError("bad_reference", f"`{{{text}}}`: only names may stand in the braces of a text")
+
+
+def _body(node: ast.expr, names: list[str], text: str) -> str:
+    """What a lambda returns: texts, f-strings over its parameters, and sums of them."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.Name) and node.id in names:
+        return f"{ARGUMENT}{names.index(node.id)}"
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_body(part, names, text) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return _body(node.value, names, text)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _body(node.left, names, text) + _body(node.right, names, text)
+    message = f"`{{{text}}}`: a lambda returns a text, an f-string over its parameters, or a sum of them"
+    raise TemplateError("bad_reference", message)
 
 
 Resolve = Callable[[Mention, str], Reference]
@@ -129,7 +163,7 @@ def parse_expression(text: str, place: Place, resolve: Resolve, *, dialect: str)
     if isinstance(expression, (exp.Alias, exp.Star)):
         raise TemplateError("sql_expression", f"`{text}` is not one SQL expression without an alias")
     expression.pop()
-    return Sql(text, place, expression, references)
+    return Sql(text, place, expression, references, LOCAL_TIME in body)
 
 
 _CLAUSES = ("from_", "from", "where", "group", "having", "order", "limit", "offset", "joins", "with_", "with",
@@ -142,12 +176,14 @@ def parse_select(text: str, place: Place, resolve: Resolve, *, dialect: str) -> 
     tree = _parse(body, dialect)
     if not isinstance(tree, exp.Query):
         raise TemplateError("sql_select", "must be one SELECT statement")
-    return Sql(text, place, tree, references)
+    return Sql(text, place, tree, references, LOCAL_TIME in body)
 
 
 @lru_cache(maxsize=4096)
-def parse_argument(text: str, dialect: str) -> exp.Expr:
-    """The column expression inside `.filter('...')`; copy it before changing it. Raises TemplateError."""
+def parse_argument(argument: str | Callback, dialect: str) -> exp.Expr:
+    """The column expression inside `.filter('...')`, or a callback's SQL; copy it before changing it. Raises
+    TemplateError."""
+    text = argument if isinstance(argument, str) else argument.text
     tree = _parse(f"SELECT {text}", dialect)
     if not isinstance(tree, exp.Select) or len(tree.expressions) != 1:
         raise TemplateError("sql_expression", f"`{text}` is not one SQL expression")
@@ -156,20 +192,55 @@ def parse_argument(text: str, dialect: str) -> exp.Expr:
 
 
 def _with_placeholders(text: str, resolve: Resolve, dialect: str) -> tuple[str, Mapping[str, Reference]]:
-    literals, mentions = split(text)
     references: dict[str, Reference] = {}
-    parts = [literals[0]]
-    for number, (mention, literal) in enumerate(zip(mentions, literals[1:], strict=True)):
-        name = f"{PLACEHOLDER}{number}"
-        references[name] = resolve(parse_mention(mention), name)
-        if references[name].argument:
-            parse_argument(references[name].argument, dialect)
-        # A string literal glued to a brace would hide the reference from the parser and send it to the database.
-        parts += [name, literal]
-    body = "".join(parts)
+    body = _filled(text, references, resolve)
+    for reference in references.values():
+        for part in (reference, *reference.members):
+            if part.argument:
+                parse_argument(part.argument, dialect)
+    # A string literal glued to a brace would hide the reference from the parser and send it to the database.
     if re.search(rf"'[^']*{PLACEHOLDER}\d+[^']*'", body):
         _refuse_quoted(body)
     return body, references
+
+
+def _filled(text: str, references: dict[str, Reference], resolve: Resolve) -> str:
+    """The text with a placeholder per mention; the calls of SQL_UTILS are put as SQL."""
+    literals, mentions = split(text)
+    parts = [literals[0]]
+    for written, literal in zip(mentions, literals[1:], strict=True):
+        mention = parse_mention(written)
+        if mention.names == ("SQL_UTILS",):
+            parts.append(_utility(mention, references, resolve))
+        else:
+            name = f"{PLACEHOLDER}{len(references)}"
+            references[name] = resolve(mention, name)
+            parts.append(name)
+        parts.append(literal)
+    return "".join(parts)
+
+
+def _utility(mention: Mention, references: dict[str, Reference], resolve: Resolve) -> str:
+    argument = mention.arguments[0] if len(mention.arguments) == 1 else None
+    if isinstance(argument, Mention) and argument.call is None:
+        argument = "{" + ".".join(argument.names) + "}"
+    if isinstance(argument, str) and mention.call in ("convertTz", "convert_tz"):
+        return f"{LOCAL_TIME}({_filled(argument, references, resolve)})"
+    if isinstance(argument, str) and mention.call in ("urlEncode", "url_encode"):
+        return url_encoded(_filled(argument, references, resolve))
+    raise TemplateError("bad_reference", f"`{{{mention.text}}}`: SQL_UTILS has convertTz(column) and urlEncode(text)")
+
+
+# What may not stand in a URL as it is; the percent sign first, or it would escape the others' escapes.
+_ESCAPED = (("%", "%25"), ("&", "%26"), ("=", "%3D"), ("+", "%2B"), (" ", "%20"))
+
+
+def url_encoded(sql: str) -> str:
+    """SQL that encodes the text of other SQL for a URL."""
+    total = f"CAST({sql} AS TEXT)"
+    for char, escape in _ESCAPED:
+        total = f"REPLACE({total}, '{char}', '{escape}')"
+    return total
 
 
 def _refuse_quoted(body: str) -> None:

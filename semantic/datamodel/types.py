@@ -32,31 +32,48 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Callback:
+    """A condition that the author writes over a filter's values: SQL in which `headrace_arg_0`, `headrace_arg_1`, ...
+    stand for the first `count` of them."""
+
+    count: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """One `{...}` of a SQL snippet, as it stands behind placeholder `name` in the snippet's tree.
 
     kind `cube`: `{CUBE}` or `{other}`, path is the join path of the cube (its own name for CUBE).
     kind `member`: path is the cube's join path and then the member; `granularity` is set for `{created_at.month}`.
     kind `cube_sql`: `{other.sql()}`, the other cube's own SELECT.
-    kind `filter_params`: path is (cube, member); `argument` is the column expression or "" for a bare mention.
-    kind `security_context`: path is the keys below the context; `argument` is the column for `.filter(...)`.
+    kind `filter_params`: path is (cube, member); `argument` is the column expression or a callback.
+    kind `filter_group`: `members` are the `filter_params` that are restated together.
+    kind `security_context`: path is the keys below the context; `argument` is the column or callback of `.filter(...)`,
+    or "" for a bare mention; `required` that the context must have a value.
     """
 
     name: str
-    kind: Literal["cube", "member", "cube_sql", "filter_params", "security_context"]
+    kind: Literal["cube", "member", "cube_sql", "filter_params", "filter_group", "security_context"]
     path: tuple[str, ...]
-    argument: str = ""
+    argument: str | Callback = ""
     granularity: str = ""
+    members: tuple[Reference, ...] = ()
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A SQL snippet of the data model: its text, and its tree with placeholder columns for the references."""
+    """A SQL snippet of the data model: its text, and its tree with placeholder columns for the references.
+
+    `converts_times` says that it calls SQL_UTILS.convertTz, which stands in the tree as a call of `headrace_local`.
+    """
 
     text: str
     place: Place
     tree: exp.Expr = field(compare=False, repr=False)
     references: Mapping[str, Reference] = field(default_factory=dict, repr=False)
+    converts_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ class Shape:
     join_hints: tuple[tuple[str, ...], ...]
     guards: tuple[BoundFilter, ...] = ()
     masked: frozenset[str] = frozenset()
+    context: tuple[tuple[tuple[str, ...], int], ...] = ()
+    """What the security context has of what the data model looks at: paths, with the length of a list, else -1."""
 
     @property
     def conditions(self) -> tuple[BoundFilter, ...]:

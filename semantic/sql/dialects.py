@@ -38,6 +38,9 @@ class Dialect(Protocol):
     def local_parameter(self, parameter: exp.Expr) -> exp.Expr:
         """A parameter holding a local time, typed where its type would not be known."""
 
+    def instant_parameter(self, parameter: exp.Expr) -> exp.Expr:
+        """A parameter holding a time in UTC, typed where its type would not be known."""
+
     def like(self, text: exp.Expr, parameter: exp.Expr, *, before: bool, after: bool, negated: bool) -> exp.Expr:
         """Whether a text contains, begins or ends with an escaped value, ignoring case."""
 
@@ -85,6 +88,9 @@ class DuckDB:
         return _cast(exp.Literal.string(text), "TIMESTAMP")
 
     def local_parameter(self, parameter: exp.Expr) -> exp.Expr:
+        return _cast(parameter, "TIMESTAMP")
+
+    def instant_parameter(self, parameter: exp.Expr) -> exp.Expr:
         return _cast(parameter, "TIMESTAMP")
 
     def like(self, text: exp.Expr, parameter: exp.Expr, *, before: bool, after: bool, negated: bool) -> exp.Expr:
@@ -152,6 +158,9 @@ class BigQuery:
 
     def local_parameter(self, parameter: exp.Expr) -> exp.Expr:
         return exp.Anonymous(this="DATETIME", expressions=[parameter])
+
+    def instant_parameter(self, parameter: exp.Expr) -> exp.Expr:
+        return parameter
 
     def like(self, text: exp.Expr, parameter: exp.Expr, *, before: bool, after: bool, negated: bool) -> exp.Expr:
         # The backslash is BigQuery's own escape in LIKE: an ESCAPE clause does not exist.

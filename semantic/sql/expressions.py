@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from semantic.datamodel.intervals import parse_interval
-from semantic.datamodel.templates import PLACEHOLDER
+from semantic.datamodel.templates import LOCAL_TIME, PLACEHOLDER
 from semantic.datamodel.types import Case, DataModel, Dimension, Measure, Reference, Segment, Sql
 from semantic.errors import PlanError
 from semantic.plan.members import AnyMember, Members
 from semantic.plan.types import Shift
 from semantic.sql.dialects import (
-    DIALECTS,
     Dialect,
     column,
     granularity_bucket,
@@ -50,10 +49,10 @@ class Scope:
 class Expressions:
     """Builds the expressions of one data model for one dialect. `special` fills FILTER_PARAMS and SECURITY_CONTEXT."""
 
-    def __init__(self, model: DataModel, members: Members, dialect: str, special: Fill) -> None:
+    def __init__(self, model: DataModel, members: Members, dialect: Dialect, special: Fill) -> None:
         self.model = model
         self.members = members
-        self.dialect: Dialect = DIALECTS[dialect]
+        self.dialect = dialect
         self.special = special
 
     # Rows
@@ -115,12 +114,23 @@ class Expressions:
         alias = scope.aliases.get(cube, cube)
         if isinstance(sql.tree, exp.Column):
             return self._fill_column(sql.tree, sql, alias, scope)
-        tree = self.dialect.adapted(sql.tree.copy())
+        tree = self.local_calls(sql, self.dialect.adapted(sql.tree.copy()), scope)
         for node in _free_columns(tree):
             filled = self._fill_column(node, sql, alias, scope)
             if node is tree:
                 return filled
             node.replace(wrapped(filled))
+        return tree
+
+    def local_calls(self, sql: Sql, tree: exp.Expr, scope: Scope) -> exp.Expr:
+        """A copied tree with what SQL_UTILS.convertTz makes of times in it."""
+        if not sql.converts_times:
+            return tree
+        for node in [node for node in tree.find_all(exp.Anonymous) if node.name.lower() == LOCAL_TIME]:
+            local = self.dialect.local_time(node.expressions[0], scope.timezone)
+            if node is tree:
+                return local
+            node.replace(local)
         return tree
 
     def _fill_column(self, node: exp.Column, sql: Sql, alias: str, scope: Scope) -> exp.Expr:

@@ -52,6 +52,9 @@ def context_value(path: tuple[str, ...], context: Mapping[str, Any] | None) -> A
     """A value of the security context by its path of keys."""
     value: Any = context
     for key in path:
+        if isinstance(value, (list, tuple)) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+            continue
         if not isinstance(value, Mapping) or key not in value:
             name = ".".join(path)
             advice = "put it into the token, or mend the data model"

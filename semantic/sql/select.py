@@ -9,18 +9,18 @@ from functools import lru_cache
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from semantic.datamodel.templates import parse_argument
-from semantic.datamodel.types import Cube, Dimension, Reference
+from semantic.datamodel.types import Cube, Dimension
 from semantic.errors import PlanError
 from semantic.plan.build import Planner, alias_of, filter_members
 from semantic.plan.joins import JoinTree
 from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
 from semantic.plan.types import Group, Keys, Part, Plan, Rows, Shift, Value, Where, Windowed
 from semantic.query.types import Order
-from semantic.sql.dialects import column, quoted
+from semantic.sql.dialects import DIALECTS, column, quoted
 from semantic.sql.expressions import Expressions, Scope, conjunction, wrapped
 from semantic.sql.filters import Filters
 from semantic.sql.parameters import Parameters
+from semantic.sql.specials import Specials
 from semantic.sql.stages import staged_part
 from semantic.sql.windows import reach_conditions, windowed_part
 
@@ -63,10 +63,11 @@ class SelectBuilder:
         self.shape = shape
         self.tables = tables
         self.originals = originals or {}
-        self.expressions = Expressions(self.model, self.members, dialect, self._special)
-        self.dialect = self.expressions.dialect
+        self.dialect = DIALECTS[dialect]
         self.parameters = Parameters(self.dialect)
         self.filters = Filters(self.dialect, self.parameters)
+        specials = Specials(planner, shape, self.filters)
+        self.expressions = Expressions(self.model, self.members, self.dialect, specials.fill)
         self.statement = Statement(taken=self.members.taken)
 
     def build(self, plan: Plan) -> exp.Select:
@@ -274,7 +275,7 @@ class SelectBuilder:
         """A cube's own SELECT with its references filled in."""
         if cube.sql is None:
             return exp.Select(expressions=[exp.Star()]).from_(_parse_table(self._table_name(cube), cube), copy=False)
-        tree = cube.sql.tree.copy()
+        tree = self.expressions.local_calls(cube.sql, cube.sql.tree.copy(), Scope(timezone=self.shape.timezone))
         for node in list(tree.find_all(exp.Column, exp.Table)):
             name = node.name
             reference = cube.sql.references.get(name)
@@ -431,34 +432,6 @@ class SelectBuilder:
 
     def _aliased(self, value: exp.Expr, alias: str) -> exp.Alias:
         return exp.Alias(this=value, alias=quoted(alias))
-
-    # FILTER_PARAMS and SECURITY_CONTEXT
-
-    def _special(self, reference: Reference) -> exp.Expr:
-        if reference.kind == "security_context":
-            placeholder = self.parameters.placeholder(reference.path)
-            if not reference.argument:
-                return placeholder
-            return exp.EQ(this=self._argument(reference), expression=placeholder)
-        return self._filter_params(reference)
-
-    def _filter_params(self, reference: Reference) -> exp.Expr:
-        wanted = self.members.target(f"{reference.path[0]}.{reference.path[1]}").full_name
-        found: list[exp.Expr] = []
-        for time in self.shape.times:
-            if time.range is not None and self.members.target(time.dimension).full_name == wanted:
-                found.append(self.filters.range(time.range, wrapped(self._argument(reference))))
-        rows, _ = self.planner.split_filters(self.shape.conditions)
-        for entry in rows:
-            names = {self.members.target(name).full_name for name in filter_members(entry)}
-            if names == {wanted}:
-                condition = self.filters.filter(entry, lambda _name: self._argument(reference))
-                if condition is not None:
-                    found.append(condition)
-        return exp.Paren(this=conjunction(found)) if found else exp.Boolean(this=True)
-
-    def _argument(self, reference: Reference) -> exp.Expr:
-        return parse_argument(reference.argument, self.model.dialect).copy()
 
 
 def part_measures(part: Part) -> tuple[str, ...]:

@@ -96,8 +96,8 @@ class Judge:
         cubes: list[dict[str, Any]] = self._ask("meta", key=key)["cubes"]
         return cubes
 
-    def sql(self, key: str, query: Query, *, dialect: str = "duckdb") -> CubeSql:
-        reply = self._ask("sql", key=key, dialect=dialect, query=as_gateway(query))
+    def sql(self, key: str, query: Query, *, dialect: str = "duckdb", context: object = None) -> CubeSql:
+        reply = self._ask("sql", key=key, dialect=dialect, query=as_gateway(query), securityContext=context)
         return CubeSql(reply["sql"], tuple(reply["params"]), reply["keys"])
 
     def time(self, key: str, queries: Sequence[Query], *, warm: Sequence[Query] = ()) -> list[float]:

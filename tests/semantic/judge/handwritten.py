@@ -360,6 +360,46 @@ FILTER_PARAMS: Mapping[str, Query] = {
     },
 }
 
+
+def _pushed(cube: str, *filters: Any, **more: Any) -> Query:
+    time = {"dimension": f"{cube}.placed_at", "dateRange": ["2024-02-01", "2024-11-03"]}
+    asked = {"measures": [f"{cube}.count", f"{cube}.amount"], "dimensions": [f"{cube}.is_gift"]}
+    return asked | {"filters": list(filters), "timeDimensions": [time], "timezone": "America/New_York"} | more
+
+
+def _is(cube: str, member: str, *values: str) -> Query:
+    condition: dict[str, Any] = {"member": f"{cube}.{member}", "operator": "equals" if values else "set"}
+    return condition | ({"values": list(values)} if values else {})
+
+
+def _of_paid_gifts(cube: str, paid: str) -> Mapping[str, Query]:
+    status, gift = _is(cube, "status", paid), _is(cube, "is_gift", "true")
+    return {
+        f"{cube}_by_nothing": _pushed(cube, timeDimensions=[]),
+        f"{cube}_by_time": _pushed(cube),
+        f"{cube}_by_both": _pushed(cube, status, gift),
+        f"{cube}_by_either": _pushed(cube, {"or": [status, {"and": [gift, status]}]}),
+        f"{cube}_beside_another": _pushed(cube, {"or": [status, _is(cube, "id", "3", "4")]}, gift),
+        f"{cube}_without_values": _pushed(cube, {"or": [_is(cube, "status"), gift]}),
+    }
+
+
+PUSHED: Mapping[str, Query] = {
+    **_of_paid_gifts("grouped", "paid"),
+    **_of_paid_gifts("called", "PAID"),
+    "called_over_a_number": {
+        "measures": ["called.count"],
+        "dimensions": ["called.is_over"],
+        "filters": [{"member": "called.smallest", "operator": "gt", "values": ["50"]}],
+    },
+    "local_time_in_sql": {
+        "measures": ["called.count"],
+        "dimensions": ["called.local_day"],
+        "timezone": "America/New_York",
+    },
+    "urls_of_links": {"measures": ["orders.count"], "dimensions": ["orders.status___link_all_url"]},
+}
+
 ORDER: Mapping[str, Query] = {
     "nulls_descending": {"dimensions": ["customers.city"], "order": {"customers.city": "desc"}},
     "nulls_ascending": {"dimensions": ["customers.city"], "order": {"customers.city": "asc"}},
@@ -400,5 +440,6 @@ QUERIES: Mapping[str, Query] = {
     **{f"views/{name}": query for name, query in VIEWS.items()},
     **{f"stages/{name}": query for name, query in STAGES.items()},
     **{f"filter_params/{name}": query for name, query in FILTER_PARAMS.items()},
+    **{f"pushed/{name}": query for name, query in PUSHED.items()},
     **{f"order/{name}": query for name, query in ORDER.items()},
 }

@@ -37,7 +37,11 @@ def answer(
     dialect: Dialect = "duckdb",
 ) -> rows.Rows:
     """The rows; BigQuery's SQL is translated to DuckDB's by sqlglot, which our compiler has no part in."""
-    result = compiled(model, query, dialect)
+    return run(connection, compiled(model, query, dialect), dialect)
+
+
+def run(connection: duckdb.DuckDBPyConnection, result: CompiledQuery, dialect: Dialect = "duckdb") -> rows.Rows:
+    """The rows of a compiled query."""
     sql = result.sql if dialect == "duckdb" else _translated(result.sql)
     return rows.run(connection, sql, result.parameters, {column.alias: column.key for column in result.columns})
 

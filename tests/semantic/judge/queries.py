@@ -72,6 +72,7 @@ ARENAS = (
     ("sales",),
     ("places",),
     ("catalog",),
+    ("grouped",),
 )
 
 

@@ -247,3 +247,20 @@ def cube_says(judge: Judge, connection: duckdb.DuckDBPyConnection, query: Mappin
         return rows.run(connection, compiled.sql, compiled.params, compiled.keys)
     except (CubeError, duckdb.Error) as error:
         return str(error)
+
+
+def test_a_callback_over_a_span_and_a_filter_that_is_none(
+    judge: Judge, connection: duckdb.DuckDBPyConnection, model: DataModel
+) -> None:
+    """Cube calls it with the only date and with today, and so looks for orders before a day among those after it."""
+    query = {
+        "measures": ["called.count"],
+        "filters": [{"member": "called.placed_at", "operator": "beforeDate", "values": ["2024-03-01"]}],
+    }
+    truth = connection.execute("SELECT COUNT(*) FROM bazaar.orders WHERE placed_at < '2024-03-01'").fetchone()
+    assert truth is not None
+    assert truth[0] > 0
+    for dialect in ours.DIALECTS:
+        assert ours.answer(connection, model, query, dialect) == [{"called.count": truth[0]}]
+    asked = judge.sql("bazaar", query)
+    assert rows.run(connection, asked.sql, asked.params, asked.keys) == [{"called.count": 0}]
