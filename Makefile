@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11, 3.12 or 3.13 and nothing else: they make .venv from the locked packages.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint serve bench clean lock
+.PHONY: help demo test test-long lint lint-python lint-models serve bench clean lock
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
@@ -23,9 +23,14 @@ test-long: .venv/npm ## The longer suites: soak, kill, heavy clients
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
 
 lint: .venv/dev ## Style, types, SQL format and the house's rules for models
+	$(MAKE) --no-print-directory --jobs 2 lint-python lint-models
+
+lint-python:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lint-models:
 	HEADRACE_DATA=.cache/lint $(BIN)/sqlmesh -p sqlmesh_project format --check
 	HEADRACE_DATA=.cache/lint $(BIN)/sqlmesh -p sqlmesh_project lint
 

@@ -64,13 +64,7 @@ def test_contract_results_are_kept(built: Path) -> None:
     assert failed == 0
 
 
-def test_building_again_changes_nothing(data_folder: Path) -> None:
-    before = rows(data_folder, "SELECT * FROM core.events ORDER BY ALL")
-    done = headrace("build", data=data_folder)
-    assert "hold nothing new" in done.stderr
-    assert rows(data_folder, "SELECT * FROM core.events ORDER BY ALL") == before
-
-
+@pytest.mark.slow
 def test_what_comes_later_is_built_and_what_comes_too_late_waits(data_folder: Path, tmp_path: Path) -> None:
     path = events_file(tmp_path / "exports", company(data_folder), "2025-07-03", "2025-06-29", "2025-04-01")
     headrace("ingest", "consent", "--from", str(path), data=data_folder)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import httpx
 import psycopg
 import pytest
@@ -148,13 +149,20 @@ def test_serve_answers_rest_and_sql_and_stops_when_told(server: tuple[str, str])
     assert httpx.get(rest.replace("/cubejs-api/v1", "/readyz")).json() == {"health": "HEALTH"}
 
 
-def test_a_build_takes_turns_with_the_server(data_folder: Path) -> None:
+def all_events(data: Path) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
+        return connection.execute("SELECT * FROM core.events ORDER BY ALL").fetchall()
+
+
+def test_building_again_changes_nothing_and_takes_turns_with_the_server(data_folder: Path) -> None:
+    events = all_events(data_folder)
     command = [sys.executable, "-m", "headrace", "serve", "--rest-port", "0", "--sql-port", "0", "--quiet"]
     with subprocess.Popen(command, env=environ(data_folder), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         rest = process.stdout.readline().split()[-1]
         ask = {"query": {"measures": ["consent.event_count"]}}
         before = httpx.post(f"{rest}/load", json=ask, timeout=60).json()["data"]
-        headrace("build", "--quiet", data=data_folder)
+        assert "hold nothing new" in headrace("build", data=data_folder).stderr
         assert httpx.post(f"{rest}/load", json=ask, timeout=60).json()["data"] == before
         process.terminate()
+    assert all_events(data_folder) == events

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from headrace.config import load_settings
 from headrace.questions import load_questions
 from tests.commandline import headrace
@@ -11,6 +13,7 @@ from tests.commandline import headrace
 SOURCES = {"rewards", "intake", "consent", "web_funnel", "commerce", "quality"}
 
 
+@pytest.mark.slow
 def test_the_demo_asks_everything_over_rest_and_sql(data_folder: Path) -> None:
     questions = load_questions(load_settings().root / "semantic" / "questions.yml")
     assert {question.source for question in questions} == SOURCES
