@@ -22,6 +22,7 @@ from semantic.query.types import Query
 from semantic.sql.parameters import Slot, collect
 from semantic.sql.rollups import rollup_select
 from semantic.sql.select import SelectBuilder
+from semantic.sql.texts import Texts
 
 ColumnType = Literal["number", "string", "boolean", "time", "geo"]
 TableResolver = Callable[[str], str]
@@ -91,6 +92,7 @@ class Compiler:
         self.built = dict(pre_aggregations or {})
         self.planner = Planner(model, Members(model), JoinGraph(model))
         self._has_defaults = any(cube.default_filters for cube in model.cubes.values())
+        self._texts = Texts(dialect)
         self._context_paths = context_paths(model)
         self._cache: dict[Shape, CachedPlan] = {}
         self._cache_size = cache_size
@@ -142,13 +144,13 @@ class Compiler:
 
     def _compile(self, shape: Shape) -> CachedPlan:
         plan = self.planner.plan(shape)
-        builder = SelectBuilder(self.planner, self.dialect, shape, self._table, self._originals())
+        builder = SelectBuilder(self.planner, self.dialect, shape, self._table, self._originals(), self._texts)
         used = self._rollup(plan)
         if used is not None and used.table is not None:
             select = rollup_select(builder, plan, used.rollup, used.table)
         else:
             select = builder.build(plan)
-        sql = select.sql(dialect=self.dialect, pretty=True, copy=False)
+        sql = builder.expressions.writer.write(select)
         return CachedPlan(sql, builder.parameters.slots, self._columns(plan), plan, used.name if used else None)
 
     def _rollup(self, plan: Plan) -> Candidate | None:

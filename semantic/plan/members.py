@@ -33,6 +33,7 @@ class Members:
         self._dependencies: dict[str, Dependencies] = {}
         self._leaves: dict[str, tuple[str, ...]] = {}
         self._made: dict[str, Measure] = {}
+        self._static: dict[str, bool] = {}
         # Names that tables and cubes have in a statement, so that nothing else may.
         self.taken = frozenset(
             name.lower() for cube in model.cubes.values() for name in (cube.name, cube.sql_table or "") if name
@@ -183,6 +184,39 @@ class Members:
             return False
         return all(self._is_measure_reference(column, measure) for column in tree.find_all(exp.Column))
 
+    def is_static(self, name: str) -> bool:
+        """Whether a member's SQL depends on the data model alone: not on filters, callers, sub-queries or stages."""
+        target = self.target(name)
+        found = self._static.get(target.full_name)
+        if found is None:
+            # While it is looked at, a member that refers to itself is not.
+            self._static[target.full_name] = False
+            found = _is_plain(target) and all(self.is_static_sql(sql) for sql in self._snippets(target))
+            self._static[target.full_name] = found
+        return found
+
+    def is_static_sql(self, sql: Sql) -> bool:
+        """Whether a snippet, with all that it refers to, depends on the data model alone."""
+        for reference in sql.references.values():
+            if reference.kind == "member":
+                if not self.is_static(".".join(reference.path[-2:])):
+                    return False
+            elif reference.kind == "cube_sql":
+                inner = self.model.cubes[reference.path[-1]].sql
+                if inner is not None and not self.is_static_sql(inner):
+                    return False
+            elif reference.kind != "cube":
+                return False
+        return True
+
+    def _snippets(self, member: AnyMember) -> Iterator[Sql]:
+        yield from snippets(member)
+        if isinstance(member, Dimension):
+            yield from (entry.sql for entry in member.granularities if entry.sql is not None)
+        if isinstance(member, Measure) and (member.sql is None or not member.filters):
+            # A count is of keys.
+            yield from (sql for key in self.model.cubes[member.cube].primary_key for sql in snippets(key))
+
     def _is_measure_reference(self, column: exp.Expr, measure: Member) -> bool:
         if measure.sql is None:
             return False
@@ -190,6 +224,13 @@ class Members:
         if reference is None or reference.kind != "member":
             return reference is not None and reference.kind == "security_context"
         return self.is_measure(f"{reference.path[-2]}.{reference.path[-1]}")
+
+
+def _is_plain(member: AnyMember) -> bool:
+    if isinstance(member, Segment):
+        return True
+    special = isinstance(member, Dimension) and (member.sub_query or member.type == "switch")
+    return member.multi_stage is None and not special
 
 
 def changes_grain(stage: MultiStage | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from semantic.datamodel.intervals import Interval
+from semantic.sql.texts import is_column
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -183,7 +184,7 @@ class BigQuery:
 
     def instant(self, value: exp.Expr) -> exp.Expr:
         # A bare column stays bare, so that partitions can be pruned by it.
-        return value if isinstance(value, exp.Column) else exp.Anonymous(this="TIMESTAMP", expressions=[value])
+        return value if is_column(value) else exp.Anonymous(this="TIMESTAMP", expressions=[value])
 
     def adapted(self, tree: exp.Expr) -> exp.Expr:
         # BigQuery has exact quantiles only as window functions; as aggregates they are approximate.

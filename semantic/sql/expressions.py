@@ -21,11 +21,9 @@ from semantic.sql.dialects import (
     quoted,
     shifted,
 )  # fmt: skip
+from semantic.sql.texts import Texts, Writer, is_atom
 
 Fill = Callable[[Reference], exp.Expr]
-# What binds at least as tightly as any operator around it, and so needs no parentheses.
-_ATOMS = (exp.Column, exp.Literal, exp.Func, exp.Paren, exp.Cast, exp.Var, exp.Subquery, exp.Boolean, exp.Null,
-          exp.Parameter, exp.Bracket, exp.Window, exp.Case)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +47,33 @@ class Scope:
 class Expressions:
     """Builds the expressions of one data model for one dialect. `special` fills FILTER_PARAMS and SECURITY_CONTEXT."""
 
-    def __init__(self, model: DataModel, members: Members, dialect: Dialect, special: Fill) -> None:
+    def __init__(self, model: DataModel, members: Members, dialect: Dialect, special: Fill, texts: Texts) -> None:
         self.model = model
         self.members = members
         self.dialect = dialect
         self.special = special
+        self.texts = texts
+        self.writer = Writer(dialect.name)
 
-    # Rows
+    # Texts: what depends on nothing but the data model is written once
 
     def member(self, name: str, scope: Scope) -> exp.Expr:
         """Any member in a scope: dimensions and segments of rows, measures aggregated."""
+        return self._kept("member", name, scope, lambda: self._member(name, scope))
+
+    def time(self, name: str, granularity: str, scope: Scope) -> exp.Expr:
+        """A time dimension's bucket, in local time."""
+        return self._kept(granularity, name, scope, lambda: self._time(name, granularity, scope))
+
+    def _kept(self, what: str, name: str, scope: Scope, build: Callable[[], exp.Expr]) -> exp.Expr:
+        if scope.columns or scope.aliases or scope.shifts or not self.members.is_static(name):
+            return build()
+        key = (what, self.members.target(name).full_name, scope.timezone, scope.ungrouped, scope.multiplied)
+        return self.texts.leaf(key, build, self.writer)
+
+    # Rows
+
+    def _member(self, name: str, scope: Scope) -> exp.Expr:
         target = self.members.target(name)
         if isinstance(target, Measure):
             return self.measure(target, scope)
@@ -156,11 +171,10 @@ class Expressions:
             return self.special(reference)
         name = f"{reference.path[-2]}.{reference.path[-1]}"
         if reference.granularity:
-            return self.time(name, reference.granularity, scope)
-        return self.member(name, scope)
+            return self._time(name, reference.granularity, scope)
+        return self._member(name, scope)
 
-    def time(self, name: str, granularity: str, scope: Scope) -> exp.Expr:
-        """A time dimension's bucket, in local time."""
+    def _time(self, name: str, granularity: str, scope: Scope) -> exp.Expr:
         dimension = self.members.dimension(name)
         known = scope.columns.get(f"{dimension.full_name}.{granularity}")
         if known is not None:
@@ -350,4 +364,4 @@ def disjunction(conditions: list[exp.Expr]) -> exp.Expr:
 
 def wrapped(tree: exp.Expr) -> exp.Expr:
     """A tree that may stand as an operand: in parentheses when it is an operator itself."""
-    return tree if isinstance(tree, _ATOMS) and not isinstance(tree, exp.Connector) else exp.Paren(this=tree)
+    return tree if is_atom(tree) else exp.Paren(this=tree)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from semantic.datamodel.types import Cube, Dimension
+from semantic.datamodel.types import Cube, Dimension, Join
 from semantic.errors import PlanError
 from semantic.plan.build import Planner, alias_of, filter_members
 from semantic.plan.joins import JoinTree
@@ -22,6 +22,7 @@ from semantic.sql.filters import Filters
 from semantic.sql.parameters import Parameters
 from semantic.sql.specials import Specials
 from semantic.sql.stages import staged_part
+from semantic.sql.texts import Texts, is_either
 from semantic.sql.windows import reach_conditions, windowed_part
 
 TableResolver = Callable[[str], str]
@@ -55,8 +56,10 @@ class SelectBuilder:
         shape: Shape,
         tables: TableResolver | None = None,
         originals: Mapping[str, str] | None = None,
+        texts: Texts | None = None,
     ) -> None:
-        """`tables` says where a cube's table is to be read; `originals` gives built original_sql tables by cube."""
+        """`tables` says where a cube's table is to be read; `originals` gives built original_sql tables by cube;
+        `texts` are those of other statements with the same tables."""
         self.planner = planner
         self.members = planner.members
         self.model = planner.model
@@ -67,7 +70,8 @@ class SelectBuilder:
         self.parameters = Parameters(self.dialect)
         self.filters = Filters(self.dialect, self.parameters)
         specials = Specials(planner, shape, self.filters)
-        self.expressions = Expressions(self.model, self.members, self.dialect, specials.fill)
+        self.texts = texts or Texts(dialect)
+        self.expressions = Expressions(self.model, self.members, self.dialect, specials.fill, self.texts)
         self.statement = Statement(taken=self.members.taken)
 
     def build(self, plan: Plan) -> exp.Select:
@@ -244,11 +248,23 @@ class SelectBuilder:
         subs = tuple(name for name in subs if name not in staged)
         self._join_subs(select, [name for name in subs if name.split(".")[0] == tree.root], scope)
         for join in tree.joins:
-            condition = self.expressions.fill(join.sql, join.source, scope)
-            select.append("joins", self._left_join(self.table(join.target), condition))
+            select.append("joins", self._joined(join, scope))
             self._join_subs(select, [name for name in subs if name.split(".")[0] == join.target], scope)
         self._join_subs(select, staged, scope)
         return select, scope
+
+    def _joined(self, join: Join, scope: Scope) -> exp.Expr:
+        """A declared join: the table, and the condition."""
+
+        def build() -> exp.Expr:
+            condition = self.expressions.fill(join.sql, join.source, scope)
+            return self._left_join(self.table(join.target), condition)
+
+        own = self.model.cubes[join.target].sql
+        if scope.columns or not self.members.is_static_sql(join.sql) or (own and not self.members.is_static_sql(own)):
+            return build()
+        key = ("join", join.source, join.target, scope.timezone)
+        return self.texts.leaf(key, build, self.expressions.writer, line=True)
 
     def _left_join(self, table: exp.Expr, condition: exp.Expr) -> exp.Join:
         return exp.Join(this=table, side="LEFT", on=condition)
@@ -263,8 +279,13 @@ class SelectBuilder:
     def table(self, name: str) -> exp.Expr:
         """A cube's table or SELECT under the cube's name."""
         cube = self.model.cubes[name]
-        alias = exp.TableAlias(this=quoted(name))
-        original = self.originals.get(name)
+        if cube.sql is not None and not self.members.is_static_sql(cube.sql):
+            return self._table(cube)
+        return self.texts.leaf(("table", name), lambda: self._table(cube), self.expressions.writer)
+
+    def _table(self, cube: Cube) -> exp.Expr:
+        alias = exp.TableAlias(this=quoted(cube.name))
+        original = self.originals.get(cube.name)
         if cube.sql is not None and original is None:
             return exp.Subquery(this=self.cube_select(cube), alias=alias)
         table = _parse_table(original or self._table_name(cube), cube)
@@ -378,7 +399,7 @@ class SelectBuilder:
         return self.filters.range(span, wrapped(value))
 
     def _operand(self, condition: exp.Expr) -> exp.Expr:
-        return exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
+        return exp.Paren(this=condition) if is_either(condition) else condition
 
     def _restrict(self, select: exp.Select, key: str, conditions: list[exp.Expr]) -> None:
         holder = exp.Where if key == "where" else exp.Having
