@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.config import load_settings
-from headrace.warehouse import PRODUCTION, open_warehouse
+from headrace.warehouse import PRODUCTION, open_gateway, open_reader
 from semantic.client import Client
 from semantic.datamodel.load import load_data_model
 
@@ -27,6 +27,12 @@ def connect(
     settings = load_settings(Path(project) if project else None)
     model = load_data_model(settings.data_model)
     with ExitStack() as stack:
-        backend = stack.enter_context(open_warehouse(settings, read_only=True))
+        backend = stack.enter_context(open_gateway(settings, read_only=True))
+        reader = None
+        if settings.bigquery is not None:
+            reader = open_reader(settings)
+            stack.callback(reader.close)
         close = stack.pop_all().close
-    return Client(model, backend, environment=environment, security_context=security_context, close=close)
+    return Client(
+        model, backend, reader=reader, environment=environment, security_context=security_context, close=close
+    )

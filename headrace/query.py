@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import msgspec
 
 from headrace.config import Settings
 from headrace.errors import HeadraceError
 from headrace.semantics import open_engine
-from semantic.engine import Engine
-from semantic.errors import EngineError
+from semantic.engine import Cancellation, Engine
 from semantic.explain import explain
 from semantic.query.types import Query
-from semantic.sqlapi.planner import plan_sql
+from semantic.sqlapi.planner import executed, plan_sql
 
 
 @dataclass(frozen=True)
@@ -56,10 +54,5 @@ def _parse(engine: Engine, text: str) -> Query:
 
 
 def _ask_sql(engine: Engine, text: str) -> QueryResult:
-    plan = plan_sql(engine, text)
-    with engine.reader.cursor() as cursor:
-        try:
-            cursor.execute(plan.sql, list(plan.parameters))
-        except duckdb.Error as error:
-            raise EngineError(str(error)) from error
+    with executed(engine, plan_sql(engine, text), Cancellation()) as cursor:
         return QueryResult(tuple(column[0] for column in cursor.description or ()), cursor.fetchall())

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import duckdb
-
 from headrace.config import Settings
-from headrace.errors import WarehouseError
-from headrace.warehouse import WarehouseReader, resolve_tables
+from headrace.errors import QueryFailed
+from headrace.warehouse import Reader, open_reader
 from semantic.compiler import Compiler
 from semantic.datamodel.load import load_data_model
 from semantic.datamodel.types import Cube, DataModel, Dimension, Measure, Segment
@@ -25,11 +23,8 @@ def open_engine(settings: Settings, environment: str, *, on_broken: Callable[[st
     model = load_data_model(settings.data_model, strict=False)
     for problem in model.problems:
         on_broken(str(problem))
-    if not settings.warehouse.is_file():
-        raise WarehouseError(f"there is no warehouse at {settings.warehouse}: run `headrace build` first")
-    reader = WarehouseReader(settings.warehouse, idle_seconds=settings.serve.idle_seconds)
-    with reader.cursor() as cursor:
-        resolve_tables(cursor, environment)
+    reader = open_reader(settings)
+    reader.tables(environment)
     return Engine(model, reader, environment=environment)
 
 
@@ -37,25 +32,24 @@ def validate_data_model(settings: Settings) -> tuple[str, ...]:
     """Everything that is wrong with the data model; with a warehouse, also members that its tables cannot compute."""
     model = load_data_model(settings.data_model, strict=False)
     problems = [str(problem) for problem in model.problems]
-    if settings.warehouse.is_file():
-        reader = WarehouseReader(settings.warehouse, idle_seconds=settings.serve.idle_seconds)
+    if settings.bigquery is not None or settings.warehouse.is_file():
+        reader = open_reader(settings)
         problems += _impossible_members(model, reader)
         reader.close()
     return tuple(problems)
 
 
-def _impossible_members(model: DataModel, reader: WarehouseReader) -> Iterator[str]:
+def _impossible_members(model: DataModel, reader: Reader) -> Iterator[str]:
     """Members of cubes that the warehouse refuses, with its reason; views only repeat them."""
-    compiler = Compiler(model, visible_only=False)
-    with reader.cursor() as cursor:
-        for cube in model.cubes.values():
-            for member in () if cube.is_view else _members(cube):
-                try:
-                    compiled = compiler.compile(_question(cube, member))
-                    cursor.execute(f"SELECT * FROM ({compiled.sql}) LIMIT 0", list(compiled.parameters))
-                except (SemanticError, duckdb.Error) as error:
-                    reason = str(error).splitlines()[0]
-                    yield f"{member.place.file}:{member.place.line}: {member.full_name}: {reason} [warehouse]"
+    compiler = Compiler(model, dialect=reader.dialect, visible_only=False)
+    for cube in model.cubes.values():
+        for member in () if cube.is_view else _members(cube):
+            try:
+                compiled = compiler.compile(_question(cube, member))
+                reader.columns(compiled.sql, compiled.parameters)
+            except (SemanticError, QueryFailed) as error:
+                reason = str(error).splitlines()[0]
+                yield f"{member.place.file}:{member.place.line}: {member.full_name}: {reason} [warehouse]"
 
 
 def _members(cube: Cube) -> Iterator[Measure | Dimension | Segment]:

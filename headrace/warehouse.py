@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -56,6 +56,10 @@ class Reader(Protocol):
 
     def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
         """The rows of a query in `dialect`. Raises QueryFailed, QueryInterrupted, WarehouseError, WarehouseBusy."""
+        ...
+
+    def columns(self, sql: str, parameters: Sequence[object]) -> pa.Schema:
+        """The columns that a query would have, without running it. Raises as `fetch` does."""
         ...
 
     def tables(self, environment: str) -> Places:
@@ -166,13 +170,13 @@ class WarehouseReader:
 
     def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
         """As `Reader.fetch` says."""
-        with self.cursor() as cursor, watch(cursor):
-            try:
-                return cursor.execute(sql, list(parameters)).to_arrow_table()
-            except duckdb.InterruptException as error:
-                raise QueryInterrupted("the query was cancelled") from error
-            except duckdb.Error as error:
-                raise QueryFailed(str(error)) from error
+        with self.cursor() as cursor:
+            return fetch(cursor, sql, parameters, watch)
+
+    def columns(self, sql: str, parameters: Sequence[object]) -> pa.Schema:
+        """As `Reader.columns` says."""
+        with self.cursor() as cursor:
+            return columns(cursor, sql, parameters)
 
     def tables(self, environment: str) -> Places:
         """As `Reader.tables` says."""
@@ -237,6 +241,22 @@ class WarehouseReader:
         if self._leases == 0 and self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def fetch(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
+    """The rows of a query of DuckDB. Raises QueryFailed, QueryInterrupted."""
+    with watch(cursor):
+        try:
+            return cursor.execute(sql, list(parameters)).to_arrow_table()
+        except duckdb.InterruptException as error:
+            raise QueryInterrupted("the query was cancelled") from error
+        except duckdb.Error as error:
+            raise QueryFailed(str(error)) from error
+
+
+def columns(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object]) -> pa.Schema:
+    """The columns that a query of DuckDB would have. Raises QueryFailed."""
+    return fetch(cursor, f"SELECT * FROM ({sql}) LIMIT 0", parameters, lambda _: nullcontext()).schema
 
 
 def environments(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

@@ -18,17 +18,19 @@ from typing import Any, Literal, TypedDict
 
 import duckdb
 import ibis.expr.types as ir
+import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDBBackend
-from sqlglot import exp
+from ibis.backends.sql import SQLBackend
 
-from headrace.warehouse import PRODUCTION
+from headrace.errors import WarehouseError
+from headrace.warehouse import PRODUCTION, Dialect, Places, Reader, Watch, columns, fetch, resolve_tables
 from semantic.compiler import CompiledQuery, ResultColumn
 from semantic.datamodel.types import Cube, DataModel, Dimension, Measure
 from semantic.engine import Engine
 from semantic.errors import QueryFormatError
 from semantic.query.types import Query
 from semantic.results import Value
-from semantic.sql.parameters import parse_compiled
+from semantic.sql.literals import with_literals
 
 Filter = Mapping[str, Any]
 """`{"member": ..., "operator": ..., "values": [...]}`, or a list of them under `and` or `or`."""
@@ -43,13 +45,17 @@ class TimeDimension(TypedDict, total=False):
 
 
 class Client:
-    """A data model over an open warehouse. `close()` it, or use it in a `with`: it keeps the warehouse file open."""
+    """A data model over an open warehouse. `close()` it, or use it in a `with`: it keeps the warehouse file open.
+
+    `backend` is the gateway's, and so is `reader`, which DuckDB does without.
+    """
 
     def __init__(
         self,
         model: DataModel,
-        backend: DuckDBBackend,
+        backend: SQLBackend,
         *,
+        reader: Reader | None = None,
         environment: str = PRODUCTION,
         security_context: Mapping[str, Any] | None = None,
         close: Callable[[], None] = lambda: None,
@@ -57,7 +63,7 @@ class Client:
     ) -> None:
         self.backend = backend
         """The Ibis backend: its own tables join and combine with the tables that `query` returns."""
-        self._engine = Engine(model, _Connection(backend), environment=environment, clock=clock)
+        self._engine = Engine(model, reader or _reader(backend), environment=environment, clock=clock)
         self._security_context = security_context
         self._close = close
 
@@ -105,7 +111,7 @@ class Client:
         return list(result.rows)
 
     def sql(self, payload: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
-        """The SQL of a REST query and the values bound to its `$1`, `$2`, ..."""
+        """The SQL of a REST query and the values bound to its `$1`, `$2`, ... (`@p1`, `@p2`, ... on BigQuery)."""
         compiled = self._compile(payload)
         return compiled.sql, compiled.parameters
 
@@ -143,27 +149,8 @@ class Client:
         return self._engine.compile(self._parse(payload, **limits), self._security_context)
 
     def _table(self, compiled: CompiledQuery) -> ir.Table:
-        table = self.backend.sql(with_literals(compiled), dialect="duckdb")
+        table = self.backend.sql(with_literals(compiled).sql(compiled.dialect), dialect=compiled.dialect)
         return table.rename(dict(zip(column_names(compiled.columns), table.columns, strict=True)))
-
-
-def with_literals(compiled: CompiledQuery) -> str:
-    """The SQL with its values in place of `$1`, `$2`, ...: each becomes a literal of the tree, quoted by sqlglot."""
-    values = [_literal(value) for value in compiled.parameters]
-
-    def bind(node: exp.Expr) -> exp.Expr:
-        return values[int(node.name) - 1].copy() if isinstance(node, exp.Placeholder) else node
-
-    return parse_compiled(compiled.sql).transform(bind).sql("duckdb")
-
-
-def _literal(value: Any) -> exp.Expr:
-    """A value as an expression; a zero character, which no SQL text may hold, is put together."""
-    if not isinstance(value, str) or "\0" not in value:
-        return exp.convert(value)
-    zero = exp.Anonymous(this="CHR", expressions=[exp.Literal.number(0)])
-    parts = [part for text in value.split("\0") for part in (zero.copy(), exp.Literal.string(text))]
-    return exp.Anonymous(this="CONCAT", expressions=parts[1:])
 
 
 def column_names(columns: Sequence[ResultColumn]) -> list[str]:
@@ -177,11 +164,31 @@ def _payload(**parts: Any) -> dict[str, Any]:
     return {name: part for name, part in parts.items() if part is not None}
 
 
+def _reader(backend: SQLBackend) -> Reader:
+    if not isinstance(backend, DuckDBBackend):
+        raise WarehouseError(f"a client over {backend.name} needs the gateway's reader too")
+    return _Connection(backend)
+
+
 class _Connection:
-    """The backend's connection as the engine's reader."""
+    """DuckDB's backend, which holds its connection open, as the engine's reader."""
+
+    dialect: Dialect = "duckdb"
 
     def __init__(self, backend: DuckDBBackend) -> None:
         self._backend = backend
+
+    def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
+        with self.cursor() as cursor:
+            return fetch(cursor, sql, parameters, watch)
+
+    def columns(self, sql: str, parameters: Sequence[object]) -> pa.Schema:
+        with self.cursor() as cursor:
+            return columns(cursor, sql, parameters)
+
+    def tables(self, environment: str) -> Places:
+        with self.cursor() as cursor:
+            return resolve_tables(cursor, environment)
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -190,3 +197,6 @@ class _Connection:
             yield cursor
         finally:
             cursor.close()
+
+    def close(self) -> None:
+        """The connection is the client's to close."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-import duckdb
 import pyarrow as pa
 
-from headrace.warehouse import PRODUCTION, resolve_tables
+from headrace.errors import QueryFailed, QueryInterrupted
+from headrace.warehouse import PRODUCTION, Interruptible, Reader
 from semantic.compiler import CompiledQuery, Compiler, TableResolver
 from semantic.datamodel.types import DataModel
 from semantic.errors import EngineError, QueryFormatError
@@ -25,12 +25,6 @@ SecurityContext = Mapping[str, Any]
 
 class QueryCancelled(EngineError):
     """The query was stopped on purpose: its client went away, or it took too long."""
-
-
-class Reader(Protocol):
-    """What the engine asks of the warehouse; `headrace.warehouse.WarehouseReader` is the real one."""
-
-    def cursor(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._running: Interruptible | None = None
         self._cancelled = False
 
     @property
@@ -63,27 +57,26 @@ class Cancellation:
         """Interrupt the query; one that has not begun yet never begins. Never blocks, may be called again."""
         with self._lock:
             self._cancelled = True
-            if self._cursor is not None:
-                self._cursor.interrupt()
+            if self._running is not None:
+                self._running.interrupt()
 
     @contextmanager
-    def watch(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Lets `cancel()` reach what runs on `cursor`. Raises QueryCancelled when it was called."""
+    def watch(self, running: Interruptible) -> Iterator[None]:
+        """Lets `cancel()` reach a query while it runs. Raises QueryCancelled when it was called before."""
         with self._lock:
             if self._cancelled:
+                running.interrupt()
                 raise QueryCancelled("the query was cancelled before it began")
-            self._cursor = cursor
+            self._running = running
         try:
             yield
-        except duckdb.InterruptException as error:
-            raise QueryCancelled("the query was cancelled") from error
         finally:
             with self._lock:
-                self._cursor = None
+                self._running = None
 
 
 class Engine:
-    """A data model over a warehouse, in one of its environments. Thread-safe.
+    """A data model over a gateway, in one of its environments; SQL is that of the gateway's engine. Thread-safe.
 
     `clock` gives the time that relative date ranges are resolved against.
     """
@@ -116,7 +109,7 @@ class Engine:
         return parse_request(payload, self.model, now=self._clock(), default_limit=default_limit, max_limit=max_limit)
 
     def compile(self, query: Query, security_context: SecurityContext | None = None) -> CompiledQuery:
-        """The SQL for DuckDB. Raises QueryError; WarehouseError for an environment that is not there."""
+        """The SQL for the gateway. Raises QueryError; WarehouseError for an environment that is not there."""
         return self.compiler().compile(query, security_context=security_context)
 
     def compiler(self) -> Compiler:
@@ -124,7 +117,7 @@ class Engine:
         places = self._places()
         with self._lock:
             if self._compiler is None or places != self._compiled_places:
-                self._compiler = Compiler(self.model, dialect="duckdb", tables=_resolver(places))
+                self._compiler = Compiler(self.model, dialect=self.reader.dialect, tables=_resolver(places))
                 self._compiled_places = places
             return self._compiler
 
@@ -136,23 +129,21 @@ class Engine:
         """`layer.table` -> `schema.table`, empty for production. Read anew: a build may have changed it."""
         if self.environment == PRODUCTION:
             return {}
-        with self.reader.cursor() as cursor:
-            found = resolve_tables(cursor, self.environment)
+        found = self.reader.tables(self.environment)
         return {f"{layer}.{table}": ".".join(place) for (layer, table), place in found.items()}
 
     def run(self, compiled: CompiledQuery, cancellation: Cancellation | None = None) -> pa.Table:
-        """The rows as DuckDB types them. Raises EngineError with DuckDB's message, QueryCancelled, WarehouseError."""
+        """The rows as the engine types them. Raises EngineError with its message, QueryCancelled, WarehouseError."""
         return self.fetch(compiled.sql, compiled.parameters, cancellation or Cancellation())
 
     def fetch(self, sql: str, parameters: Sequence[object], cancellation: Cancellation) -> pa.Table:
-        """The same for SQL of our own making, such as the SQL API's, which wraps compiled queries."""
-        with self.reader.cursor() as cursor, cancellation.watch(cursor):
-            try:
-                return cursor.execute(sql, list(parameters)).to_arrow_table()
-            except duckdb.InterruptException:
-                raise
-            except duckdb.Error as error:
-                raise EngineError(str(error)) from error
+        """The same for SQL of our own making."""
+        try:
+            return self.reader.fetch(sql, parameters, cancellation.watch)
+        except QueryInterrupted as error:
+            raise QueryCancelled(str(error)) from error
+        except QueryFailed as error:
+            raise EngineError(str(error)) from error
 
     def load(
         self,

@@ -31,8 +31,7 @@ class BigQueryReader:
 
     def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
         """The rows of a query; the value of parameter `@p1` comes first. As `Reader.fetch` says."""
-        bound = [_parameter(f"p{place}", value) for place, value in enumerate(parameters, start=1)]
-        config = bigquery.QueryJobConfig(query_parameters=bound)
+        config = bigquery.QueryJobConfig(query_parameters=_bound(parameters))
         try:
             job = self._client.query(sql, job_config=config)
             with watch(_Job(job)):
@@ -43,6 +42,15 @@ class BigQueryReader:
             if "stopped" in str(getattr(error, "errors", "")):
                 raise QueryInterrupted("the query was cancelled") from error
             raise QueryFailed(message_of(error)) from error
+
+    def columns(self, sql: str, parameters: Sequence[object]) -> pa.Schema:
+        """As `Reader.columns` says: a dry run, which costs nothing."""
+        config = bigquery.QueryJobConfig(query_parameters=_bound(parameters), dry_run=True, use_query_cache=False)
+        try:
+            found = self._client.query(sql, job_config=config).schema
+        except FAILURES as error:
+            raise QueryFailed(message_of(error)) from error
+        return pa.schema([(field.name, _arrow_type(field)) for field in found or ()])
 
     def tables(self, environment: str) -> Places:
         """As `Reader.tables` says."""
@@ -97,6 +105,30 @@ _TYPES: Mapping[type, str] = {
 }
 
 
+_ARROW: Mapping[str, pa.DataType] = {
+    "INTEGER": pa.int64(),
+    "FLOAT": pa.float64(),
+    "NUMERIC": pa.decimal128(38, 9),
+    "BIGNUMERIC": pa.decimal256(76, 38),
+    "BOOLEAN": pa.bool_(),
+    "TIMESTAMP": pa.timestamp("us", "UTC"),
+    "DATETIME": pa.timestamp("us"),
+    "DATE": pa.date32(),
+    "TIME": pa.time64("us"),
+    "BYTES": pa.binary(),
+}
+"""What the client makes of BigQuery's types; others are texts."""
+
+
+def _arrow_type(field: bigquery.SchemaField) -> pa.DataType:
+    known = _ARROW.get(field.field_type, pa.string())
+    return pa.list_(known) if field.mode == "REPEATED" else known
+
+
+def _bound(values: Sequence[object]) -> list[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]:
+    return [_parameter(f"p{place}", value) for place, value in enumerate(values, start=1)]
+
+
 def _parameter(name: str, value: Any) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
     if isinstance(value, list | tuple):
         return bigquery.ArrayQueryParameter(name, _type_of(next(iter(value), "")), list(value))
@@ -104,7 +136,5 @@ def _parameter(name: str, value: Any) -> bigquery.ScalarQueryParameter | bigquer
 
 
 def _type_of(value: object) -> str:
-    """BigQuery's type of a value; NULL goes as text, which every comparison takes."""
-    if isinstance(value, dt.datetime) and value.tzinfo is None:
-        return "DATETIME"
+    """BigQuery's type of a value: times are UTC, with and without a zone; NULL goes as text."""
     return _TYPES.get(type(value), "STRING")

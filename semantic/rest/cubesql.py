@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from semantic.engine import Cancellation, Engine
+from semantic.engine import Cancellation, Engine, QueryCancelled
+from semantic.errors import EngineError
 from semantic.rest.errors import BadRequest
 from semantic.results import to_rows
-from semantic.sqlapi.errors import SqlApiError
-from semantic.sqlapi.planner import SqlPlan, plan_sql
+from semantic.sqlapi.errors import QueryCanceled, SqlApiError
+from semantic.sqlapi.planner import SqlPlan, executed, plan_sql
 
 ROWS_PER_LINE = 1000
 
@@ -32,7 +33,16 @@ def plan(engine: Engine, sql: object, context: Mapping[str, Any]) -> SqlPlan:
 
 
 def run(engine: Engine, planned: SqlPlan, cancellation: Cancellation) -> pa.Table:
-    return engine.fetch(planned.sql, planned.parameters, cancellation)
+    """Its rows. Raises EngineError with the engine's message, QueryCancelled, WarehouseError."""
+    if not planned.inputs:
+        return engine.fetch(planned.sql, planned.parameters, cancellation)
+    try:
+        with executed(engine, planned, cancellation) as cursor:
+            return cursor.to_arrow_table()
+    except QueryCanceled as error:
+        raise QueryCancelled(error.message) from error
+    except SqlApiError as error:
+        raise EngineError(error.message) from error
 
 
 async def json_lines(table: pa.Table, refreshed_at: datetime) -> AsyncIterator[bytes]:

@@ -145,10 +145,10 @@ class RestApi:
 
     def _reads(self) -> bool:
         try:
-            with self.engine.reader.cursor():
-                return True
+            self.engine.reader.tables(self.engine.environment)
         except WarehouseError:
             return False
+        return True
 
 
 def _graphql_root(parameters: Parameters) -> Field:

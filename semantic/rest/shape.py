@@ -16,7 +16,6 @@ from semantic.rest.requests import BLENDING_TIME, COMPARE_KEY, QuerySet
 from semantic.results import Rows
 
 _FINEST_FIRST = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
-DATABASE = "duckdb"
 DATA_SOURCE = "default"
 
 
@@ -47,7 +46,7 @@ def describe_result(model: DataModel, result: Result, kind: QueryType) -> Json:
         "lastRefreshTime": result.refreshed_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
         "annotation": annotation(model, query),
         "dataSource": DATA_SOURCE,
-        "dbType": DATABASE,
+        "dbType": result.compiled.dialect,
         "external": False,
         "slowQuery": False,
     }

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from headrace.errors import WarehouseBusy, WarehouseError
+from headrace.errors import QueryInterrupted, WarehouseBusy, WarehouseError
 from semantic.errors import EngineError, HiddenMemberError, QueryError, SemanticError, UnknownMemberError
 from semantic.sqlapi.errors import DatabaseError, QueryCanceled, SqlApiError, Unavailable
 
@@ -47,12 +47,12 @@ def translate(error: Exception) -> SqlApiError:
         unavailable = Unavailable(str(error), hint="A build is running: ask again when it is done.")
         unavailable.severity = "ERROR"
         return unavailable
+    if isinstance(error, duckdb.InterruptException | QueryInterrupted):
+        return QueryCanceled("canceling statement due to user request")
     if isinstance(error, WarehouseError | EngineError):
         return DatabaseError(str(error), sqlstate="58000")
     if isinstance(error, QueryError):
         return _of_query(error)
-    if isinstance(error, duckdb.InterruptException):
-        return QueryCanceled("canceling statement due to user request")
     return _of_duckdb(error)
 
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 from sqlglot import exp
 
 from semantic.compiler import CompiledQuery, Compiler
 from semantic.datamodel.types import DataModel, Dimension
-from semantic.engine import Engine
+from semantic.engine import Cancellation, Engine
 from semantic.query.types import Query
 from semantic.sqlapi import types as pg
 from semantic.sqlapi.catalog import Catalog
 from semantic.sqlapi.errors import NotSupported, SqlApiError
 from semantic.sqlapi.failures import translated
-from semantic.sqlapi.portal import Planned
+from semantic.sqlapi.portal import Database, Planned
 from semantic.sqlapi.rewriting.functions import check_functions
 from semantic.sqlapi.rewriting.rewriter import Rewriter, Rewritten, fold_names
 from semantic.sqlapi.rewriting.tables import CATALOG_SCHEMAS, public_tables
 from semantic.sqlapi.session import Bound, Caller
+from semantic.sqlapi.staging import Input, Stage
 from semantic.sqlapi.statements import CACHED_LENGTH, Select, parse_statements
 from semantic.sqlapi.types import PgType
 
@@ -30,11 +33,15 @@ _CACHE_SIZE = 1024
 
 @dataclass(frozen=True)
 class SqlPlan:
-    """Semantic SQL as one statement for DuckDB, the values of its `$n`, and the semantic queries in it."""
+    """Semantic SQL as one statement for DuckDB, the values of its `$n`, and the semantic queries in it.
+
+    `inputs` have to run first, on a gateway that is not DuckDB; `planned` says how it all is run.
+    """
 
     sql: str
     parameters: tuple[object, ...]
     queries: tuple[Query, ...]
+    inputs: tuple[Input, ...] = ()
 
 
 def plan_sql(
@@ -56,7 +63,26 @@ def plan_sql(
         check_functions(found[0].tree)
         rewritten = rewrite(engine, found[0].tree, parameters, security_context, user)
     values = rewritten.parameters([parameter.value for parameter in parameters])
-    return SqlPlan(rewritten.tree.sql("duckdb"), values, rewritten.queries)
+    return SqlPlan(rewritten.tree.sql("duckdb"), values, rewritten.queries, rewritten.inputs)
+
+
+def planned(engine: Engine, plan: SqlPlan) -> Planned:
+    """The statement and where it runs."""
+    return Planned(plan.sql, plan.parameters, _database(engine, plan.inputs))
+
+
+@contextmanager
+def executed(engine: Engine, plan: SqlPlan, cancellation: Cancellation) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB cursor that has run the statement, to take its rows from. Raises SqlApiError."""
+    with translated(), planned(engine, plan).cursor(cancellation.watch) as cursor, cancellation.watch(cursor):
+        cursor.execute(plan.sql, list(plan.parameters))
+        yield cursor
+
+
+def _database(engine: Engine, inputs: Sequence[Input]) -> Database | Stage:
+    """DuckDB's warehouse runs a statement as a whole; for other gateways there is a stage."""
+    reader = engine.reader
+    return reader if isinstance(reader, Database) else Stage(reader, inputs)
 
 
 def rewrite(
@@ -69,11 +95,12 @@ def rewrite(
     def compile_query(query: Query, model: DataModel) -> CompiledQuery:
         if model is engine.model:
             return engine.compile(query, security_context)
-        compiler = Compiler(model, dialect="duckdb", tables=engine.tables())
+        compiler = Compiler(model, dialect=engine.reader.dialect, tables=engine.tables())
         return compiler.compile(query, security_context=security_context)
 
     bound = [(parameter.value, parameter.type.duckdb) for parameter in parameters]
-    return Rewriter(engine.model, compile_query, bound, user).rewrite(tree)
+    is_staged = not isinstance(engine.reader, Database)
+    return Rewriter(engine.model, compile_query, bound, user, is_staged=is_staged).rewrite(tree)
 
 
 class SqlPlanner:
@@ -91,7 +118,8 @@ class SqlPlanner:
             check_functions(select.tree)
             return self._catalog.plan(select, values, caller)
         sql, found = self._rewritten(select, values, caller)
-        return Planned(sql, found.parameters([bound.value for bound in values]), self._engine.reader)
+        parameters = found.parameters([bound.value for bound in values])
+        return Planned(sql, parameters, _database(self._engine, found.inputs))
 
     def _rewritten(self, select: Select, values: Sequence[Bound], caller: Caller) -> tuple[str, Rewritten]:
         """Rewritten once for each statement: values are bound afterwards."""
@@ -115,7 +143,8 @@ class SqlPlanner:
         check_functions(select.tree)
         with translated():
             found = rewrite(self._engine, select.tree, (), self._security_context, caller.user)
-        return str(found.tree.sql("duckdb", pretty=True)).splitlines()
+        staged = [f"-- {one.name}\n{one.compiled.sql}\n" for one in found.inputs]
+        return "\n".join([*staged, found.tree.sql("duckdb", pretty=True)]).splitlines()
 
     def parameter_types(self, select: Select, declared: Sequence[int]) -> tuple[PgType, ...]:
         """As declared, else as the place in the statement says, else text."""

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import duckdb
 import pyarrow as pa
 
+from headrace.warehouse import Interruptible, Reader, Watch
+from semantic.compiler import CompiledQuery
 from semantic.sqlapi.errors import QueryCanceled, SqlApiError
 from semantic.sqlapi.failures import translated
 from semantic.sqlapi.messages import Column
+from semantic.sqlapi.staging import Input, Stage
 from semantic.sqlapi.types import from_duckdb
 
 BATCH_ROWS = 32_768
@@ -29,8 +32,9 @@ FEW_ROWS = 100
 Encoder = Callable[[pa.RecordBatch], "bytes | memoryview"]
 
 
+@runtime_checkable
 class Database(Protocol):
-    """Where SQL is run: the warehouse, or the catalog."""
+    """Where SQL is run: DuckDB's warehouse, or the catalog."""
 
     def cursor(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]: ...
 
@@ -41,7 +45,19 @@ class Planned:
 
     sql: str
     parameters: tuple[object, ...]
-    database: Database
+    database: Database | Stage
+
+    def cursor(self, watch: Watch | None) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Where it runs; without `watch` it can be described only."""
+        return self.database.filled(watch) if isinstance(self.database, Stage) else self.database.cursor()
+
+
+def of_compiled(reader: Reader, compiled: CompiledQuery) -> Planned:
+    """A compiled query by itself."""
+    if isinstance(reader, Database):
+        return Planned(compiled.sql, compiled.parameters, reader)
+    table = Input("compiled", compiled)
+    return Planned(f'SELECT * FROM "{table.name}"', (), Stage(reader, (table,)))
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class Portal:
     def __init__(self, plan: Callable[[], Planned]) -> None:
         self._plan = plan
         self._resources = ExitStack()
-        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._running: Interruptible | None = None
         self._reader: pa.RecordBatchReader | None = None
         self._ahead: deque[pa.RecordBatch] = deque()
         self._is_exhausted = False
@@ -73,16 +89,28 @@ class Portal:
         """Run the query up to its first rows; afterwards `columns` are known. Raises SqlApiError."""
         with translated():
             planned = self._plan()
-            cursor = self._resources.enter_context(planned.database.cursor())
-            with self._lock:
-                self._check()
-                self._cursor = cursor
+            cursor = self._resources.enter_context(planned.cursor(self._watch))
+            self._resources.enter_context(self._watch(cursor))
             cursor.execute(planned.sql, list(planned.parameters))
             self.columns = columns_of(cursor)
             self._reader = cursor.to_arrow_reader(BATCH_ROWS)
             self._read_ahead()
             self.is_started = True
             self.is_finished = self._is_exhausted and not self._ahead
+
+    @contextmanager
+    def _watch(self, running: Interruptible) -> Iterator[None]:
+        """Lets `interrupt` reach what runs. Raises QueryCanceled where it came first."""
+        with self._lock:
+            if self._stop is not None:
+                running.interrupt()
+            self._check()
+            self._running = running
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running = None
 
     @property
     def is_buffered(self) -> bool:
@@ -133,8 +161,8 @@ class Portal:
         """End the query from any thread; the call that runs raises QueryCanceled with the reason."""
         with self._lock:
             self._stop = QueryCanceled(f"canceling statement due to {reason}")
-            if self._cursor is not None:
-                self._cursor.interrupt()
+            if self._running is not None:
+                self._running.interrupt()
 
     def _check(self) -> None:
         if self._stop is not None:
@@ -147,9 +175,8 @@ class Portal:
     def close(self) -> None:
         """Give the cursor back. A query that still runs is interrupted first: closing would wait for it."""
         with self._lock:
-            cursor, self._cursor = self._cursor, None
-            if cursor is not None and not self.is_finished:
-                cursor.interrupt()
+            if self._running is not None and not self.is_finished:
+                self._running.interrupt()
         self._reader = None
         self._ahead.clear()
         self._resources.close()
@@ -162,7 +189,7 @@ def columns_of(cursor: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
 
 def describe(planned: Planned) -> tuple[Column, ...]:
     """The columns that a query would return, without running it. Raises SqlApiError."""
-    with translated(), planned.database.cursor() as cursor:
+    with translated(), planned.cursor(None) as cursor:
         rows = cursor.execute(f"DESCRIBE {planned.sql}", list(planned.parameters)).fetchall()
     return tuple(Column(str(row[0]), *from_duckdb(str(row[1]))) for row in rows)
 

@@ -21,7 +21,7 @@ from semantic.sqlapi.catalog.translation import settings, translate
 from semantic.sqlapi.errors import SqlApiError
 from semantic.sqlapi.failures import translated
 from semantic.sqlapi.messages import Column
-from semantic.sqlapi.portal import Planned, describe
+from semantic.sqlapi.portal import Planned, describe, of_compiled
 from semantic.sqlapi.rewriting.tables import public_members, public_tables
 from semantic.sqlapi.session import Bound, Caller
 from semantic.sqlapi.statements import Select
@@ -117,7 +117,7 @@ class Catalog:
         try:
             with translated():
                 compiled = self._engine.compile(query)
-                found = describe(Planned(compiled.sql, compiled.parameters, self._engine.reader))
+                found = describe(of_compiled(self._engine.reader, compiled))
         except SqlApiError:
             return ()
         by_alias = {column.alias: column.member.partition(".")[2] for column in compiled.columns}

@@ -65,6 +65,26 @@ def push(conditions: Sequence[exp.Expr], parts: Parts) -> Pushed:
     return Pushed(tuple(filters), tuple(segments))
 
 
+def exact(part: exp.Expr, sources: Sources) -> list[Filter] | None:
+    """The filters that mean exactly this condition, None where there are none. Times are compared as they are."""
+    found = _operator(part, sources)
+    if found is not None or not isinstance(part, exp.GT | exp.GTE | exp.LT | exp.LTE):
+        return found
+    left, right = part.this, _uncast(part.expression)
+    if not isinstance(left, exp.Column) or not isinstance(right, exp.Literal) or not right.is_string:
+        return None
+    column = sources.resolve(left)
+    if column is None or not column.is_time:
+        return None
+    return [_tree(part, sources)]
+
+
+def _uncast(node: exp.Expr) -> exp.Expr:
+    while isinstance(node, exp.Cast | exp.Paren):
+        node = node.this
+    return node
+
+
 def segment_of(part: exp.Expr, sources: Sources) -> str | None:
     """`segment`, `segment IS TRUE` or `segment = TRUE`."""
     if isinstance(part, exp.Is | exp.EQ) and isinstance(part.expression, exp.Boolean) and part.expression.this:

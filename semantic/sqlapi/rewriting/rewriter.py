@@ -1,7 +1,8 @@
 """The whole statement: each SELECT over semantic tables gets a compiled sub-select in its FROM, and that is all.
 
 CTEs, sub-queries, set operations, windows, CASE and arithmetic over measures stay where the client wrote them: DuckDB
-runs everything as one statement, so nothing is cut off or computed again from rounded results.
+runs everything as one statement, so nothing is cut off or computed again from rounded results. On other gateways the
+compiled queries are run first, and the statement reads tables of their rows: see semantic/sqlapi/staging.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlglot import exp
 from semantic.compiler import CompiledQuery
 from semantic.datamodel.types import DataModel, Dimension, Measure, Segment
 from semantic.query.types import Query
+from semantic.sql.literals import with_literals
 from semantic.sql.parameters import parse_compiled
 from semantic.sqlapi.errors import MeasureMisuse, NotSupported, SqlApiError
 from semantic.sqlapi.rewriting import predicates
@@ -34,17 +36,19 @@ from semantic.sqlapi.rewriting.grouping import (
     own_nodes,
 )
 from semantic.sqlapi.rewriting.measures import is_aggregate, is_measure_call, measure_of
+from semantic.sqlapi.rewriting.moving import Moved, moved_into_rows
 from semantic.sqlapi.rewriting.naming import output_name
 from semantic.sqlapi.rewriting.ranges import take_range
+from semantic.sqlapi.rewriting.refusals import refuse_modifiers, refuse_other_tables
 from semantic.sqlapi.rewriting.tables import (
     JOIN_FIELD,
     USER,
     Source,
     Sources,
     find_table,
-    position_of,
     public_members,
 )
+from semantic.sqlapi.staging import Input
 
 Compile = Callable[[Query, DataModel], CompiledQuery]
 
@@ -62,6 +66,8 @@ class Rewritten:
     slots: tuple[int | None, ...]
     queries: tuple[Query, ...]
     is_reusable: bool
+    inputs: tuple[Input, ...] = ()
+    """What must have run before, where the statement does not have the compiled queries in it."""
 
     def parameters(self, bound: Sequence[object]) -> tuple[object, ...]:
         """The values of the statement's `$n`, given those of the client's parameters."""
@@ -79,10 +85,19 @@ class _Item:
 
 
 class Rewriter:
-    """Rewrites one statement. `bound` has the client's parameters in order: value and DuckDB type."""
+    """Rewrites one statement. `bound` has the client's parameters in order: value and DuckDB type.
+
+    `is_staged`: compiled queries run elsewhere, and before.
+    """
 
     def __init__(
-        self, model: DataModel, compile_query: Compile, bound: Sequence[tuple[object, str]], user: str
+        self,
+        model: DataModel,
+        compile_query: Compile,
+        bound: Sequence[tuple[object, str]],
+        user: str,
+        *,
+        is_staged: bool = False,
     ) -> None:
         self._model = model
         self._compile = compile_query
@@ -92,6 +107,9 @@ class Rewriter:
         self._slots: list[int | None] = []
         self._is_reusable = True
         self._queries: list[Query] = []
+        self._is_staged = is_staged
+        self._inputs: list[Input] = []
+        self._is_inline = False
 
     def rewrite(self, statement: exp.Query) -> Rewritten:
         """Raises SqlApiError and QueryError."""
@@ -104,15 +122,23 @@ class Rewriter:
         tree = holder.this
         refuse_other_tables(tree)
         self._number_parameters(tree)
-        return Rewritten(tree, tuple(self._values), tuple(self._slots), tuple(self._queries), self._is_reusable)
+        return Rewritten(
+            tree,
+            tuple(self._values),
+            tuple(self._slots),
+            tuple(self._queries),
+            self._is_reusable,
+            tuple(self._inputs),
+        )
 
     # Parameters: the client's are named $c1, $c2 ... until the end, so that they never meet those of compiled SQL.
 
     def _mark_parameters(self, tree: exp.Expr) -> None:
         for parameter in list(tree.find_all(exp.Parameter)):
+            self._is_reusable = not self._is_staged  # the compiled queries have the values in them
             number = int(parameter.name)
-            _, kind = self._bound[number - 1]
-            mark: exp.Expr = exp.Placeholder(this=f"c{number}")
+            value, kind = self._bound[number - 1]
+            mark: exp.Expr = exp.convert(value) if self._is_staged else exp.Placeholder(this=f"c{number}")
             if not isinstance(parameter.parent, exp.Limit | exp.Offset) and kind != "VARCHAR":
                 mark = exp.Cast(this=mark, to=exp.DataType.build(kind, dialect="duckdb"))
             parameter.replace(mark)
@@ -170,8 +196,13 @@ class Rewriter:
         items = self._items(select, ctes)
         sources = Sources(tuple(item.source for item in items if item.source is not None))
         inner_outer = (*outer, sources) if sources.all else outer
+        where = select.args.get("where") if sources.all and is_grouped(select) else None
         for nested in self._nested(select):
+            # such a condition travels into a compiled query as it is, and what it reads with it
+            is_condition = where is not None and nested.find_ancestor(exp.Where) is where
+            self._is_inline, before = self._is_inline or is_condition, self._is_inline
             self._query(nested, ctes, inner_outer)
+            self._is_inline = before
         self._name_projections(select)
         if not sources.all:
             self._refuse_measures(select)
@@ -197,7 +228,7 @@ class Rewriter:
         if node.name in ctes and not node.db:
             node.meta[DONE] = True
             return None
-        _refuse_modifiers(node)
+        refuse_modifiers(node)
         return Source(node.alias_or_name, find_table(self._model, node))
 
     def _nested(self, select: exp.Select) -> list[exp.Query]:
@@ -252,8 +283,8 @@ class Rewriter:
 
     def _is_plain(self, select: exp.Select, sources: Sources) -> bool:
         """Whether aggregates over rows do the same: no measure is named, and none is among the columns."""
-        if has_measure(select, sources):
-            return False
+        if has_measure(select, sources) or self._is_staged:
+            return False  # staged, groups travel and not their rows
         return any(is_aggregate(node) and not in_window(node) for node in own_nodes(select))
 
     def _grouped(self, select: exp.Select, sources: Sources) -> None:
@@ -318,6 +349,7 @@ class Rewriter:
         parts = Parts(sources, alias, self._constant)
         segments = self._take_segments(select, sources)
         self._expand_stars(select, sources)
+        moved = moved_into_rows(select, sources) if self._is_staged else Moved()
         self._row_columns(select, sources, parts)
         if not parts.outputs:
             self._any_column(sources, parts)
@@ -325,6 +357,8 @@ class Rewriter:
             measures=tuple(parts.measures),
             dimensions=tuple(parts.dimensions),
             segments=segments,
+            filters=moved.filters,
+            limit=moved.limit,
             order=(),
             ungrouped=True,
         )
@@ -441,6 +475,15 @@ class Rewriter:
         model = with_members(self._model, ad_hoc) if ad_hoc else self._model
         compiled = self._compile(query, model)
         self._queries.append(query)
+        tree = self._staged(compiled) if self._is_staged else self._bind(compiled)
+        names = {(output.member, output.granularity): output.name for output in outputs}
+        _rename(tree, compiled, names)
+        embedded = exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+        embedded.meta[DONE] = True
+        return embedded
+
+    def _bind(self, compiled: CompiledQuery) -> exp.Select:
+        """The compiled query with its parameters among those of the statement."""
         tree = _parse_compiled(compiled.sql).copy()
         shift = len(self._values)
         for mark in tree.find_all(exp.Placeholder):
@@ -448,11 +491,19 @@ class Rewriter:
                 mark.set("this", f"s{int(str(mark.this)) + shift}")
         self._values += compiled.parameters
         self._slots += [None] * len(compiled.parameters)
-        names = {(output.member, output.granularity): output.name for output in outputs}
-        _rename(tree, compiled, names)
-        embedded = exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
-        embedded.meta[DONE] = True
-        return embedded
+        return tree
+
+    def _staged(self, compiled: CompiledQuery) -> exp.Select:
+        """A table of the compiled query's rows; within a condition of another compiled query, the query itself."""
+        if self._is_inline:
+            inline = with_literals(compiled)
+            assert isinstance(inline, exp.Select)
+            return inline
+        table = Input(f"input_{len(self._inputs) + 1}", compiled)
+        self._inputs.append(table)
+        columns = [exp.to_identifier(column.alias, quoted=True) for column in compiled.columns]
+        named_columns = [exp.alias_(exp.Column(this=name.copy()), name) for name in columns]
+        return exp.select(*named_columns).from_(exp.to_identifier(table.name, quoted=True))
 
 
 @lru_cache(maxsize=512)
@@ -492,35 +543,6 @@ def row_members(source: Source) -> list[str]:
         if not isinstance(member, Segment)
         and not (isinstance(member, Measure) and (member.rolling_window or member.multi_stage))
     ]
-
-
-def refuse_other_tables(tree: exp.Expr) -> None:
-    """A last look: outside of compiled sub-selects a statement may read its own CTEs and nothing else.
-
-    Raises NotSupported.
-    """
-    walked = list(tree.walk(prune=lambda node: isinstance(node, exp.Subquery) and bool(node.meta.get(DONE))))
-    for node in walked:
-        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and not node.meta.get(DONE):
-            raise NotSupported(
-                f'"{node.name}" cannot be read here',
-                position=position_of(node.this),
-                hint="Name views and cubes directly behind FROM or JOIN, without parentheses.",
-            )
-
-
-def _refuse_modifiers(table: exp.Table) -> None:
-    """What stands behind a table's name and would be lost when the compiled sub-select takes its place."""
-    alias = table.args.get("alias")
-    found = [name for name, value in table.args.items() if value and name not in ("this", "db", "catalog", "alias")]
-    if alias is not None and alias.columns:
-        found.append("column aliases")
-    if found:
-        raise NotSupported(
-            f'{found[0].upper()} on "{table.name}" is not supported',
-            position=position_of(table.this),
-            hint="Select from it in a sub-select or CTE first.",
-        )
 
 
 def fold_names(tree: exp.Expr) -> None:

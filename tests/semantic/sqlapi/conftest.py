@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import duckdb
 import pytest
 from sqlglot import exp
 
@@ -16,22 +15,7 @@ from semantic.sqlapi.portal import Planned
 from semantic.sqlapi.server import SqlServer, SqlSettings, serve
 from semantic.sqlapi.session import Bound, Caller, Planner
 from semantic.sqlapi.statements import Select
-
-
-class Memory:
-    """A DuckDB in memory."""
-
-    def __init__(self) -> None:
-        self.connection = duckdb.connect()
-        self.connection.execute("SET TimeZone = 'UTC'")
-
-    @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        cursor = self.connection.cursor()
-        try:
-            yield cursor
-        finally:
-            cursor.close()
+from tests.semantic.sqlapi.readers import Memory
 
 
 class PassThrough:

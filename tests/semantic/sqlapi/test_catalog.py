@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from semantic.sqlapi.planner import SqlPlanner
 from semantic.sqlapi.session import Caller
 from semantic.sqlapi.statements import Select, parse_statements
 from semantic.sqlapi.variables import Variables
+from tests.semantic.sqlapi.readers import Memory
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "sqlapi" / "catalog_queries.json"
 QUERIES: list[dict[str, Any]] = json.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -42,21 +41,14 @@ DIFFERENT = {
 }
 
 
-class Memory:
-    def __init__(self) -> None:
-        self.connection = duckdb.connect()
-        self.connection.execute("CREATE TABLE wide6 (id BIGINT, a VARCHAR, ts TIMESTAMPTZ, n DECIMAL(12,2))")
-
-    @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        yield self.connection.cursor()
+TABLES = "CREATE TABLE wide6 (id BIGINT, a VARCHAR, ts TIMESTAMPTZ, n DECIMAL(12,2))"
 
 
 @pytest.fixture(scope="module")
 def planner(tmp_path_factory: pytest.TempPathFactory) -> SqlPlanner:
     folder = tmp_path_factory.mktemp("model")
     (folder / "model.yml").write_text(MODEL)
-    return SqlPlanner(Engine(load_data_model(folder), Memory()))
+    return SqlPlanner(Engine(load_data_model(folder), Memory(TABLES)))
 
 
 CALLER = Caller("postgres", "headrace", 7, Variables("postgres", {}))

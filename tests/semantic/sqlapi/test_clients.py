@@ -19,7 +19,8 @@ from semantic.engine import Engine
 from semantic.sqlapi.planner import SqlPlanner
 from semantic.sqlapi.server import SqlSettings
 from tests.semantic.sqlapi.conftest import Running, running
-from tests.semantic.sqlapi.test_semantic_sql import CUBES, Memory
+from tests.semantic.sqlapi.readers import Memory
+from tests.semantic.sqlapi.test_semantic_sql import CUBES, DATA
 from tests.semantic.sqlapi.test_session import needs_psql, psql, psql_installed
 
 __all__ = ["psql_installed"]
@@ -31,7 +32,7 @@ BY_STATUS = "SELECT status, MEASURE(count) AS n, MEASURE(total) AS t FROM sales 
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("model")
     (folder / "model.yml").write_text(CUBES)
-    with running(SqlPlanner(Engine(load_data_model(folder), Memory())), SqlSettings(port=0)) as found:
+    with running(SqlPlanner(Engine(load_data_model(folder), Memory(DATA))), SqlSettings(port=0)) as found:
         yield found
 
 

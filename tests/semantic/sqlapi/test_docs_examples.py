@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -13,20 +11,15 @@ import pytest
 from semantic.datamodel.load import load_data_model
 from semantic.engine import Engine
 from semantic.sqlapi.planner import plan_sql
+from tests.semantic.sqlapi.readers import Memory
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "sql-api.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
-class Nothing:
-    @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        yield duckdb.connect()
-
-
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return Engine(load_data_model(ROOT / "semantic" / "model"), Nothing())
+    return Engine(load_data_model(ROOT / "semantic" / "model"), Memory())
 
 
 @pytest.mark.parametrize("sql", EXAMPLES)

@@ -9,7 +9,8 @@ from hypothesis import strategies as some
 
 from semantic.datamodel.load import load_data_model
 from semantic.engine import Engine
-from tests.semantic.sqlapi.test_semantic_sql import CUBES, Memory, ask
+from tests.semantic.sqlapi.readers import Elsewhere, Memory
+from tests.semantic.sqlapi.test_semantic_sql import CUBES, DATA, ask
 
 JOINED = """(
   SELECT o.id, o.status, o.amount, CAST(o.created_at AS TIMESTAMP) AS created_at, o.customer_id, c.city
@@ -58,15 +59,18 @@ KEYS = some.sampled_from(
 )
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+DATABASE = Memory(DATA)
+
+
+@pytest.fixture(scope="module", params=["whole", "staged"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     folder = tmp_path_factory.mktemp("model")
     (folder / "model.yml").write_text(CUBES)
-    return Engine(load_data_model(folder), Memory())
+    return Engine(load_data_model(folder), DATABASE if request.param == "whole" else Elsewhere(DATABASE))
 
 
-def plain(engine: Engine, sql: str) -> list[tuple[object, ...]]:
-    with engine.reader.cursor() as cursor:
+def plain(sql: str) -> list[tuple[object, ...]]:
+    with DATABASE.cursor() as cursor:
         return cursor.execute(sqlglot.transpile(sql, read="postgres", write="duckdb")[0]).fetchall()
 
 
@@ -79,7 +83,6 @@ def test_groups(engine: Engine, condition: str, keys: list[str]) -> None:
         f" WHERE {condition} GROUP BY {places}",
     )
     theirs = plain(
-        engine,
         f"SELECT {', '.join(keys)}, COUNT(*), SUM(amount), AVG(amount), COUNT(DISTINCT customer_id) FROM {JOINED}"
         f" WHERE {condition} GROUP BY {places}",
     )
@@ -90,6 +93,4 @@ def test_groups(engine: Engine, condition: str, keys: list[str]) -> None:
 def test_rows(engine: Engine, condition: str) -> None:
     columns = "status, amount, city, created_at"
     ours = ask(engine, f"SELECT {columns} FROM sales WHERE {condition}")
-    assert sorted(ours, key=repr) == sorted(
-        plain(engine, f"SELECT {columns} FROM {JOINED} WHERE {condition}"), key=repr
-    )
+    assert sorted(ours, key=repr) == sorted(plain(f"SELECT {columns} FROM {JOINED} WHERE {condition}"), key=repr)

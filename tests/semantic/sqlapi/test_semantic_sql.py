@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from semantic.datamodel.load import load_data_model
-from semantic.engine import Engine
+from semantic.engine import Cancellation, Engine
 from semantic.sqlapi import types as pg
 from semantic.sqlapi.errors import MeasureMisuse, NotAllowed, SqlApiError, UnknownColumn, UnknownFunction, UnknownTable
-from semantic.sqlapi.planner import plan_sql
+from semantic.sqlapi.planner import executed, plan_sql
 from semantic.sqlapi.session import Bound
+from tests.semantic.sqlapi.readers import Elsewhere, Memory
 
 CUBES = """
 cubes:
@@ -74,28 +72,19 @@ INSERT INTO orders VALUES
 """
 
 
-class Memory:
-    def __init__(self) -> None:
-        self.connection = duckdb.connect()
-        self.connection.execute("SET TimeZone = 'UTC'")
-        self.connection.execute(DATA)
-
-    @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        yield self.connection.cursor()
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+@pytest.fixture(scope="module", params=["whole", "staged"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Over DuckDB, which runs statements as a whole, and over a gateway that takes compiled queries only."""
     folder: Path = tmp_path_factory.mktemp("model")
     (folder / "model.yml").write_text(CUBES)
-    return Engine(load_data_model(folder), Memory())
+    memory = Memory(DATA)
+    return Engine(load_data_model(folder), memory if request.param == "whole" else Elsewhere(memory))
 
 
 def ask(engine: Engine, sql: str, *values: Bound) -> list[tuple[object, ...]]:
     plan = plan_sql(engine, sql, parameters=values, user="ada")
-    with engine.reader.cursor() as cursor:
-        return cursor.execute(plan.sql, list(plan.parameters)).fetchall()
+    with executed(engine, plan, Cancellation()) as cursor:
+        return cursor.fetchall()
 
 
 CASES: list[tuple[str, list[tuple[object, ...]]]] = [
@@ -222,8 +211,9 @@ def test_parameters_stay_parameters(engine: Engine) -> None:
     sql = "SELECT city, MEASURE(count) FROM sales WHERE status = $1 AND upper(city) = $2 GROUP BY 1 LIMIT $3"
     values = (Bound("done", pg.TEXT), Bound("PARIS", pg.TEXT), Bound(5, pg.INT8))
     plan = plan_sql(engine, sql, parameters=values)
-    assert "done" not in plan.sql
-    assert "PARIS" not in plan.sql
+    compiled = [one.compiled.sql for one in plan.inputs]
+    assert "done" not in plan.sql + "".join(compiled)
+    assert "PARIS" not in plan.sql or compiled
     assert ask(engine, sql, *values) == [("Paris", 1)]
 
 
