@@ -31,6 +31,8 @@ _PROPERTIES = frozenset(
      "ungrouped", "responseFormat", "renewQuery", "joinHints", "cacheMode", "cache"]
 )  # fmt: skip
 _FORMATS = ("default", "compact", "columnar")
+_CONDITION_KEYS = frozenset(["member", "dimension", "operator", "values"])
+_OPERATORS = frozenset(OPERATORS)
 _WITHOUT_VALUES = ("set", "notSet", "measureFilter")
 _DEEPEST = 50
 EMPTY = "Query should contain either measures, dimensions or timeDimensions with granularities in order to be valid"
@@ -177,6 +179,11 @@ def _parse(payload: Mapping[str, Any], model: DataModel, now: datetime, limits: 
     return replace(query, payload=normalized(query, payload))
 
 
+@lru_cache(maxsize=4096)
+def _matches(pattern: re.Pattern[str], name: str) -> bool:
+    return pattern.fullmatch(name) is not None
+
+
 def _bucketed(name: str) -> TimeDimension:
     dimension, _, granularity = name.rpartition(".")
     return TimeDimension(dimension, granularity)
@@ -212,7 +219,7 @@ def _names(payload: Mapping[str, Any], key: str, pattern: re.Pattern[str], shown
     for index, value in enumerate(values):
         if not isinstance(value, str):
             raise _invalid(f'"{key}[{index}]" must be a string', f"{key}[{index}]")
-        if pattern.fullmatch(value) is None:
+        if not _matches(pattern, value):
             message = f'"{key}[{index}]" with value "{value}" fails to match the required pattern: {shown}'
             raise _invalid(message, f"{key}[{index}]")
     return tuple(dict.fromkeys(values))
@@ -236,7 +243,7 @@ def _time_dimension(value: Any, place: str, zone: ZoneInfo, now: datetime) -> Ti
     name = value.get("dimension")
     if not isinstance(name, str):
         raise _invalid(f'"{place}.dimension" is required', place)
-    if _MEMBER.fullmatch(name) is None:
+    if not _matches(_MEMBER, name):
         message = f'"{place}.dimension" with value "{name}" fails to match the required pattern: {_MEMBER_PATTERN}'
         raise _invalid(message, place)
     granularity = value.get("granularity")
@@ -286,8 +293,8 @@ def _filter(value: Any, place: str, depth: int) -> Filter:
 def _condition(value: Mapping[str, Any], place: str) -> Condition:
     name = value.get("member", value.get("dimension"))
     operator = value.get("operator")
-    known = all(key in ("member", "dimension", "operator", "values") for key in value)
-    if not known or not isinstance(name, str) or _MEMBER.fullmatch(name) is None or operator not in OPERATORS:
+    known = value.keys() <= _CONDITION_KEYS and isinstance(operator, str) and operator in _OPERATORS
+    if not known or not isinstance(name, str) or not _matches(_MEMBER, name):
         raise _invalid(f'"{place}" does not match any of the allowed types', place)
     values = value.get("values")
     if values is not None and not isinstance(values, (list, tuple)):
@@ -432,10 +439,12 @@ def _find(model: DataModel, name: str, *kinds: str) -> None:
     cube = model.cubes.get(cube_name)
     if cube is None:
         raise _unknown_cube(model, cube_name, name)
-    if not any(member in getattr(cube, kind) for kind in kinds):
-        other = cube.member(member)
-        advice = f"{name} exists, but it is not among the {' or '.join(kinds)}" if other else _near(member, cube)
-        raise UnknownMemberError(f"'{member}' not found for path '{name}'", place=name, advice=advice)
+    for kind in kinds:
+        if member in getattr(cube, kind):
+            return
+    other = cube.member(member)
+    advice = f"{name} exists, but it is not among the {' or '.join(kinds)}" if other else _near(member, cube)
+    raise UnknownMemberError(f"'{member}' not found for path '{name}'", place=name, advice=advice)
 
 
 def _check_time(model: DataModel, name: str) -> None:
