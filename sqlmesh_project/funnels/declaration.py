@@ -9,6 +9,7 @@ Order = Literal["ordered", "strict", "unordered"]
 Entry = Literal["first", "any"]
 Count = Literal["unique", "totals", "sessions"]
 Effect = Literal["drop_off", "disqualify"]
+TieOrder = Literal["event_id", "steps"]
 Entity = Literal["user", "user_and_company"]
 Value = str | int | float | bool
 
@@ -79,6 +80,7 @@ class Funnel:
     count: Count = "unique"
     step_window: int | None = None
     strict_increase: bool = False
+    tie_order: TieOrder = "event_id"
     scope: Predicate | None = None
     exclusions: tuple[Exclusion, ...] = ()
     hold_constant: tuple[str, ...] = ()

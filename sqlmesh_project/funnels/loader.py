@@ -23,6 +23,7 @@ from sqlmesh_project.funnels.declaration import (
     Order,
     Predicate,
     Step,
+    TieOrder,
 )
 from sqlmesh_project.funnels.errors import DeclarationError
 
@@ -35,7 +36,7 @@ _DURATION = re.compile(r"(\d+) (second|minute|hour|day)s?")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _KEYS = {
     "name", "description", "source", "entity", "order", "entry", "count", "conversion_window", "step_window",
-    "strict_increase", "scope", "steps", "exclusions", "hold_constant", "attribution", "timezone",
+    "strict_increase", "tie_order", "scope", "steps", "exclusions", "hold_constant", "attribution", "timezone",
     "include_staff", "include_bots",
 }  # fmt: skip
 _REQUIRED = ("name", "description", "source", "conversion_window", "steps")
@@ -99,6 +100,7 @@ class _Reader:
             count=self.choice(fields.get("count"), get_args(Count)),
             step_window=self.duration(fields.get("step_window")),
             strict_increase=self.flag(fields.get("strict_increase")),
+            tie_order=self.choice(fields.get("tie_order"), get_args(TieOrder)),
             scope=self.predicate(fields["scope"]) if "scope" in fields else None,
             exclusions=self.exclusions(fields.get("exclusions"), steps),
             hold_constant=self.held(fields.get("hold_constant")),
@@ -279,6 +281,11 @@ _CONFLICTS: tuple[tuple[Callable[[Funnel], bool], str, str], ...] = (
         lambda funnel: funnel.order == "unordered" and (funnel.strict_increase or funnel.step_window is not None),
         "order",
         "`strict_increase` and `step_window` compare a step to the one before: they need an order",
+    ),
+    (
+        lambda funnel: funnel.order == "unordered" and funnel.tie_order == "steps",
+        "tie_order",
+        "the steps of an unordered funnel have no order that ties could follow",
     ),
     (
         lambda funnel: funnel.order == "strict" and bool(funnel.exclusions),

@@ -14,15 +14,22 @@ def condition_sql(predicate: Predicate) -> str:
     return exp.and_(*(_condition(one) for one in predicate.conditions), wrap=False).sql(DIALECT)
 
 
+def filter_sql(predicate: Predicate) -> str:
+    """The predicate where only TRUE counts: as engines find it easiest to skip rows by."""
+    return exp.and_(*(_condition(one, is_filter=True) for one in predicate.conditions), wrap=False).sql(DIALECT)
+
+
 def member_sql(name: str) -> str:
     """A column of events, or a JSON property of it, in the models' dialect."""
     return _member(name).sql(DIALECT)
 
 
-def _condition(condition: Condition) -> exp.Expression:
+def _condition(condition: Condition, *, is_filter: bool = False) -> exp.Expression:
     values = [_literal(value) for value in condition.values]
     member = _member(condition.name)
     equal = exp.EQ(this=member, expression=values[0]) if len(values) == 1 else exp.In(this=member, expressions=values)
+    if is_filter and not condition.negated:
+        return equal
     known = exp.Coalesce(this=equal, expressions=[exp.false()])
     return exp.Not(this=known) if condition.negated else known
 
@@ -31,7 +38,8 @@ def _member(name: str) -> exp.Expression:
     if not name.startswith(PROPERTY):
         return exp.column(name)
     path = exp.Literal.string(f"$.{name.removeprefix(PROPERTY)}").sql(DIALECT)
-    return exp.maybe_parse(f"JSON_VALUE(properties, {path})", dialect=DIALECT)
+    # in parentheses: one of the engines writes an operator for it that binds more loosely than a comparison
+    return exp.paren(exp.maybe_parse(f"JSON_VALUE(properties, {path})", dialect=DIALECT))
 
 
 def _literal(value: Value) -> exp.Expression:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from sqlmesh_project.funnels.compiler import ATTRIBUTES
 from sqlmesh_project.funnels.declaration import Funnel
 from sqlmesh_project.funnels.predicates import DIALECT
+from sqlmesh_project.funnels.scope import ATTRIBUTES
 
 WATERMARKS = "core.watermarks"
 

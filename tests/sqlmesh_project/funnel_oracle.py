@@ -49,6 +49,8 @@ def sessions(journey: list[Event], gap: int = 1800, cap: int = 86400) -> list[li
 def entity_paths(funnel: Funnel, journey: list[Event]) -> list[Path]:
     if funnel.order == "unordered":
         return unordered_paths(funnel, journey)
+    if funnel.tie_order == "steps":
+        journey = sorted(journey, key=lambda event: (event.second, rank(funnel, event), event.event_id))
     starts = [place for place, event in enumerate(journey) if matches(funnel.steps[0].where, event)]
     if funnel.entry == "first":
         starts = starts[:1]
@@ -171,6 +173,12 @@ def unordered_paths(funnel: Funnel, journey: list[Event]) -> list[Path]:
     elif isinstance(funnel.attribution, int):
         touched = firsts.get(funnel.attribution - 1)
     return [Path(entry.event_id, steps, None if touched is None else touched.country)]
+
+
+def rank(funnel: Funnel, event: Event) -> int:
+    """Where an event stands among those of its moment: by its first step, events of no step last."""
+    step = step_of(funnel, event)
+    return len(funnel.steps) if step is None else step
 
 
 def step_of(funnel: Funnel, event: Event) -> int | None:

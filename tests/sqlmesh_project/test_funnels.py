@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlmesh_project.funnels.compiler import paths_query
-from sqlmesh_project.funnels.declaration import Condition, Exclusion, Funnel, Predicate, Step
+from sqlmesh_project.funnels.declaration import Condition, Entry, Exclusion, Funnel, Predicate, Step
 from tests.sqlmesh_project.funnel_oracle import Path, paths, sessions
 from tests.sqlmesh_project.journeys import BEGIN, Event, insert, warehouse
 
@@ -100,12 +100,14 @@ def funnels(draw: st.DrawFn) -> Funnel:
         count=draw(st.sampled_from(["unique", "sessions"] + (["totals"] if entry == "any" else []))),
         step_window=draw(st.sampled_from([None, 900, 1800])),
         strict_increase=draw(st.booleans()),
+        tie_order=draw(st.sampled_from(["event_id", "steps"])),
     )
     if order == "strict":
         return replace(funnel, scope=draw(st.sampled_from([None, named("d")])))
     last = len(funnel.steps)
     exclusion = st.builds(
-        lambda effect, after: Exclusion(named("d"), effect, after, last),
+        lambda where, effect, after: Exclusion(where, effect, after, last),
+        st.sampled_from([named("d"), named("c", "d")]),
         st.sampled_from(["drop_off", "disqualify"]),
         st.integers(1, last - 1),
     )
@@ -163,3 +165,17 @@ def test_totals_begin_anew_after_conversion_or_window(connection: duckdb.DuckDBP
         Path("4", (180, None), None),
         Path("6", (3781, None), None),
     }
+
+
+@pytest.mark.parametrize("entry", ["first", "any"])
+def test_steps_may_be_told_by_properties(connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    kinds = (Condition("properties.kind", ("good", "fair")),), (Condition("properties.kind", ("bad",), negated=True),)
+    funnel = replace(FUNNEL, entry=entry, steps=tuple(Step(str(one), Predicate(one)) for one in kinds))
+    events = [Event(second, str(second)) for second in range(4)]
+    assert computed(connection, funnel, events) == set()
+    for second, kind in enumerate(("bad", "fair", "bad")):
+        connection.execute(
+            "UPDATE core.events SET properties = json_object('kind', ?) WHERE event_id = ?", [kind, str(second)]
+        )
+    rows = connection.execute(f"SELECT event_key, epoch(step_2_at - entered_at) FROM ({compiled(funnel)})").fetchall()
+    assert rows == [("x:1", 2.0)]
