@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from headrace.arrivals import Arrivals, find_arrivals, remember_build
 from headrace.config import Settings
 from headrace.models import apply_models
 from headrace.terminal import Terminal
+from headrace.waiting import remember_tables
 from headrace.warehouse import LAYERS, PRODUCTION, open_warehouse, resolve_tables
 from ingestion.batch import BatchResult, IngestReport
 from ingestion.declaration import known_sources, load_source
@@ -34,9 +36,10 @@ def build(settings: Settings, *, environment: str, restate: bool, terminal: Term
     loaded = _ingest_all(settings, terminal)
     arrivals = _arrivals(settings, environment)
     _tell_late(arrivals, restate, terminal)
-    apply_models(settings, environment, arrivals.restated() if restate else arrivals.span, arrivals.tables, terminal)
+    span = arrivals.restated() if restate else arrivals.span
+    waiting = apply_models(settings, environment, span, arrivals.tables, terminal)
     report = _check(settings, environment, terminal)
-    _remember(settings, environment, arrivals, is_restated=restate or not arrivals.late)
+    _remember(settings, environment, arrivals, waiting, is_restated=restate or not arrivals.late)
     _summarize(settings, environment, terminal)
     return loaded and report.is_ok
 
@@ -127,9 +130,17 @@ def _tell_late(arrivals: Arrivals, restate: bool, terminal: Terminal) -> None:
         )
 
 
-def _remember(settings: Settings, environment: str, arrivals: Arrivals, *, is_restated: bool) -> None:
+def _remember(
+    settings: Settings,
+    environment: str,
+    arrivals: Arrivals,
+    waiting: Mapping[str, tuple[str, ...]],
+    *,
+    is_restated: bool,
+) -> None:
     with open_warehouse(settings, read_only=False) as backend:
         remember_build(backend.con, environment, arrivals.through, is_restated=is_restated)
+        remember_tables(backend.con, waiting)
 
 
 def _check(settings: Settings, environment: str, terminal: Terminal) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from headrace.config import Settings
 from headrace.errors import BuildError
 from headrace.terminal import Terminal
+from headrace.waiting import model_tables
 from headrace.warehouse import PRODUCTION
+from sqlmesh_project.readiness import waiting_for_nobody
 
 if TYPE_CHECKING:
     from sqlmesh import Context
@@ -36,14 +38,15 @@ class Span:
 
 def apply_models(
     settings: Settings, environment: str, arrived: Span | None, tables: Iterable[str], terminal: Terminal
-) -> None:
+) -> Mapping[str, tuple[str, ...]]:
     """Bring an environment up to date: changed models and missing days first, then the days of `arrived`.
 
     `tables` are the raw tables that `arrived` is about; everything downstream of them is computed again over it, in one
-    restatement. Style and unit tests are for `make lint` and `make test`. Raises BuildError with the reason of each
-    model that failed; what was there before then stands.
+    restatement. Days are built as far as any source has come: who asks for a build wants what there is. Returns the
+    models that wait for sources, each with the raw tables that it reads. Style and unit tests are for `make lint` and
+    `make test`. Raises BuildError with the reason of each model that failed; what was there before then stands.
     """
-    with _context(settings, terminal) as context:
+    with _context(settings, terminal) as context, waiting_for_nobody():
         plan = _build_plan(context, environment)
         is_first = environment == PRODUCTION and plan.context_diff.is_new_environment
         context.apply(plan)
@@ -51,6 +54,7 @@ def apply_models(
             context.run(environment, skip_janitor=True)
         if arrived is not None and not is_first:
             _restate(context, environment, arrived, tables)
+        return model_tables(context)
 
 
 def _build_plan(context: Context, environment: str) -> Plan:

@@ -12,6 +12,7 @@ from contracts.results import SCHEMA, TABLE
 from headrace.arrivals import BUILDS
 from headrace.config import Settings
 from headrace.terminal import Row, Section, minute
+from headrace.waiting import MODEL_TABLES, find_waits
 from headrace.warehouse import PRODUCTION, environments, open_warehouse
 from ingestion.ledger import LEDGER
 from ingestion.status import source_status
@@ -38,6 +39,7 @@ ENVIRONMENT_COLUMNS = (
     "broken errors",
     "broken warnings",
 )
+WAIT_COLUMNS = ("model", "ready until", "table", "complete until", "state")
 RULE_COLUMNS = (
     "environment",
     "table",
@@ -52,13 +54,14 @@ RULE_COLUMNS = (
 
 
 def warehouse_status(settings: Settings, source: str | None, now: datetime) -> tuple[Section, ...]:
-    """Three tables: raw tables (of one source), environments, and rules that the newest check of each found broken.
+    """Raw tables (of one source), environments, rules that the newest checks found broken, and what models wait for.
 
     Raises UnknownSource, WarehouseError, WarehouseBusy.
     """
     tables = _sources(settings, source, now)
     with open_warehouse(settings, read_only=True) as backend:
         known = environments(backend.con)
+        waits = _waits(backend.con, settings)
         built = _environments(backend.con, known)
         broken = _broken_rules(backend.con, known)
     rules = sum(int(str(row[5])) for row in built)
@@ -67,6 +70,9 @@ def warehouse_status(settings: Settings, source: str | None, now: datetime) -> t
         Section("tables", "Raw tables", SOURCE_COLUMNS, tables),
         Section("environments", "Environments", ENVIRONMENT_COLUMNS, built),
         Section("broken", "Broken rules of the contracts", RULE_COLUMNS, broken, empty=nothing),
+        Section(
+            "waits", "What models wait for", WAIT_COLUMNS, waits, empty="No model was built that waits for its sources"
+        ),
     )
 
 
@@ -84,6 +90,15 @@ def _sources(settings: Settings, source: str | None, now: datetime) -> list[Row]
             ", ".join(one.failed_files) or None,
         )
         for one in source_status(settings, source)
+    ]
+
+
+def _waits(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[Row]:
+    if not _exists(connection, MODEL_TABLES) or not _exists(connection, LEDGER):
+        return []
+    return [
+        (one.model, minute(one.ready_until), f"raw.{one.table}", minute(one.complete_until), one.state)
+        for one in find_waits(connection, settings)
     ]
 
 

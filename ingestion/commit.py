@@ -85,7 +85,7 @@ def merge_batch(connection: duckdb.DuckDBPyConnection, staged: Staged, table: Ta
         modified_ns=identity.modified_ns,
         counts=Counts(staged.rows, merged.loaded, quarantined, merged.duplicate + staged.rejected - quarantined, late),
         watermark_before=before,
-        watermark_after=max((one for one in (before, last) if one), default=None),
+        watermark_after=_watermark(before, last, identity),
         min_event_at=first,
         max_event_at=last,
         cursor_after=identity.cursor_after,
@@ -98,6 +98,12 @@ def merge_batch(connection: duckdb.DuckDBPyConnection, staged: Staged, table: Ta
     )
     ledger.write_result(connection, result)
     return Committed(result, evidence)
+
+
+def _watermark(before: datetime | None, last: datetime | None, identity: Identity) -> datetime | None:
+    """The table's latest time, but never later than it was read: a clock that runs ahead makes nothing complete."""
+    known = [one for one in (before, min(last, identity.loaded_at) if last else None) if one]
+    return max(known, default=None)
 
 
 def _adds_nothing(staged: Staged, quarantined: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,28 +57,6 @@ def source_status(settings: Settings, source: str | None = None) -> tuple[TableS
             for one in sources
             for table in one.tables.values()
         )
-
-
-def watermarks(connection: duckdb.DuckDBPyConnection) -> dict[str, datetime]:
-    """Raw table -> the time up to which it is complete; tables without a time column are left out."""
-    if not _has_ledger(connection):
-        return {}
-    rows = connection.execute(
-        f"SELECT table_name, max(watermark_after) FROM {LEDGER} WHERE status = 'loaded' "
-        "GROUP BY table_name HAVING max(watermark_after) IS NOT NULL"
-    ).fetchall()
-    return dict(rows)
-
-
-def complete_until(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> datetime | None:
-    """The time up to which all of some raw tables are complete; None when one of them was never loaded.
-
-    For SQLMesh's signals: a model's interval is ready when it ends at or before this.
-    """
-    known = watermarks(connection)
-    found = [known.get(table.removeprefix("raw.")) for table in tables]
-    complete = [one for one in found if one is not None]
-    return min(complete) if complete and len(complete) == len(found) else None
 
 
 def _has_ledger(connection: duckdb.DuckDBPyConnection) -> bool:

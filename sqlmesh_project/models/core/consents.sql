@@ -10,6 +10,9 @@ MODEL (
   tags (
     consent
   ),
+  signals (
+    loaded(grace_hours := @source_grace_hours, patience_days := @source_patience_days)
+  ),
   audits (
     contract_errors(`of` := core.consents)
   )

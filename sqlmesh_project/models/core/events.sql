@@ -11,6 +11,9 @@ MODEL (
     events
   ),
   clustered_by (record_source, event_type),
+  signals (
+    loaded(grace_hours := @source_grace_hours, patience_days := @source_patience_days)
+  ),
   audits (
     contract_errors(`of` := core.events)
   )

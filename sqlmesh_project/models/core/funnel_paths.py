@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 from sqlmesh import model
-from sqlmesh.core.dialect import parse_one
+from sqlmesh.core.dialect import MacroVar, parse_one
 from sqlmesh.core.macros import MacroEvaluator
 from sqlmesh.core.model import ModelKindName
 
@@ -26,6 +26,9 @@ COMMENTS = {
     "company_key": "Company of the attributed event.",
     "reached_count": "Steps that were reached.",
 }
+
+PATIENCE = {"grace_hours": MacroVar(this="source_grace_hours"), "patience_days": MacroVar(this="source_patience_days")}
+"""Arguments of the signal `loaded`."""
 
 
 def entrypoint(sql: str) -> Callable[[MacroEvaluator], exp.Expr]:
@@ -59,6 +62,7 @@ def register(funnel: Funnel) -> None:
         grains=["entry_key"],
         tags=["funnels"],
         ignored_rules=["nomissingunittest"],
+        signals=[("loaded", PATIENCE)] if funnel.is_incremental else [],
         audits=[
             ("unique_values", {"columns": exp.column("entry_key")}),
             ("not_null", {"columns": exp.Tuple(expressions=[exp.column("entry_key"), exp.column("entered_at")])}),

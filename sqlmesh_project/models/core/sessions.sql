@@ -26,6 +26,9 @@ MODEL (
     duration_seconds FLOAT64,
     is_single_event BOOL
   ),
+  signals (
+    loaded(grace_hours := @source_grace_hours, patience_days := @source_patience_days)
+  ),
   audits (
     contract_errors(`of` := core.sessions)
   )
