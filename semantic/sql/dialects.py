@@ -7,6 +7,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from semantic.datamodel.intervals import Interval
+from semantic.sql.portable import portable
 from semantic.sql.texts import is_column
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -55,7 +56,7 @@ class Dialect(Protocol):
         """A time as it compares with a parameter that holds UTC."""
 
     def adapted(self, tree: exp.Expr) -> exp.Expr:
-        """A snippet's tree with what this engine does not have put otherwise."""
+        """A tree with what this engine does not have, or computes otherwise than DuckDB, put otherwise."""
 
     def series(self, start: exp.Expr, end: exp.Expr, interval: Interval) -> exp.Expr:
         """Local times from start to end, both included, as a table to select `value` from."""
@@ -137,8 +138,9 @@ class BigQuery:
         return exp.Anonymous(this="DATETIME", expressions=[stamp, exp.Literal.string(timezone)])
 
     def truncate(self, local: exp.Expr, unit: str) -> exp.Expr:
-        name = "WEEK(MONDAY)" if unit == "week" else unit.upper()
-        return exp.Anonymous(this="DATETIME_TRUNC", expressions=[local, exp.Var(this=name)])
+        if unit == "week":
+            return _monday(local)
+        return exp.Anonymous(this="DATETIME_TRUNC", expressions=[local, exp.Var(this=unit.upper())])
 
     def bucket(self, local: exp.Expr, interval: Interval, origin: exp.Expr | None) -> exp.Expr:
         if len(interval) == 1 and interval[0][0] == 1 and origin is None:
@@ -187,8 +189,13 @@ class BigQuery:
         return value if is_column(value) else exp.Anonymous(this="TIMESTAMP", expressions=[value])
 
     def adapted(self, tree: exp.Expr) -> exp.Expr:
-        # BigQuery has exact quantiles only as window functions; as aggregates they are approximate.
-        return tree.transform(_approximate_quantile, copy=False)
+        for node in reversed(list(tree.walk(bfs=False))):
+            changed = portable(node)
+            if node is tree:
+                tree = changed
+            elif changed is not node:
+                node.replace(changed)
+        return tree
 
     def series(self, start: exp.Expr, end: exp.Expr, interval: Interval) -> exp.Expr:
         # Counting steps works for every unit; GENERATE_TIMESTAMP_ARRAY knows no months.
@@ -207,24 +214,13 @@ class BigQuery:
 DIALECTS: dict[str, Dialect] = {"duckdb": DuckDB(), "bigquery": BigQuery()}
 
 
-def _approximate_quantile(node: exp.Expr) -> exp.Expr:
-    if isinstance(node, exp.WithinGroup) and isinstance(node.this, (exp.PercentileCont, exp.PercentileDisc)):
-        ordered = node.expression.expressions[0]
-        return _quantile(ordered.this, node.this.this) or node
-    if isinstance(node, exp.Median):
-        return _quantile(node.this, exp.Literal.number("0.5")) or node
-    if isinstance(node, (exp.PercentileCont, exp.PercentileDisc, exp.Quantile)):
-        fraction = node.args.get("expression") or node.args.get("quantile")
-        return (_quantile(node.this, fraction) if fraction is not None else None) or node
-    return node
-
-
-def _quantile(value: exp.Expr, fraction: exp.Expr) -> exp.Expr | None:
-    if not isinstance(fraction, exp.Literal) or fraction.is_string:
-        return None
-    quantiles = exp.Anonymous(this="APPROX_QUANTILES", expressions=[value, exp.Literal.number(1000)])
-    offset = exp.Anonymous(this="OFFSET", expressions=[exp.Literal.number(round(float(fraction.this) * 1000))])
-    return exp.Bracket(this=quantiles, expressions=[offset])
+def _monday(local: exp.Expr) -> exp.Expr:
+    """The Monday of a week: DATETIME_TRUNC(x, WEEK(MONDAY)) would say it too, but not on BigQuery's emulator."""
+    day = exp.Anonymous(this="DATETIME_TRUNC", expressions=[local, exp.Var(this="DAY")])
+    first = exp.Anonymous(this="DATETIME", expressions=[exp.Literal.string("0001-01-01")])  # a Monday
+    days = exp.Anonymous(this="DATETIME_DIFF", expressions=[local.copy(), first, exp.Var(this="DAY")])
+    passed = exp.Anonymous(this="MOD", expressions=[days, exp.Literal.number(7)])
+    return exp.Anonymous(this="DATETIME_SUB", expressions=[day, exp.Interval(this=passed, unit=exp.Var(this="DAY"))])
 
 
 def granularity_bucket(

@@ -53,7 +53,7 @@ class Expressions:
         self.dialect = dialect
         self.special = special
         self.texts = texts
-        self.writer = Writer(dialect.name)
+        self.writer = Writer(dialect.name, dialect.adapted)
 
     # Texts: what depends on nothing but the data model is written once
 
@@ -129,7 +129,7 @@ class Expressions:
         alias = scope.aliases.get(cube, cube)
         if isinstance(sql.tree, exp.Column):
             return self._fill_column(sql.tree, sql, alias, scope)
-        tree = self.local_calls(sql, self.dialect.adapted(sql.tree.copy()), scope)
+        tree = self.local_calls(sql, sql.tree.copy(), scope)
         for node in _free_columns(tree):
             filled = self._fill_column(node, sql, alias, scope)
             if node is tree:

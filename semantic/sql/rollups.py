@@ -9,6 +9,7 @@ from semantic.plan.build import alias_of, filter_members
 from semantic.plan.types import Group, Plan
 from semantic.sql.dialects import column, quoted
 from semantic.sql.expressions import Scope, aggregate, conjunction
+from semantic.sql.order import order_and_limit
 from semantic.sql.select import SelectBuilder
 
 
@@ -36,7 +37,7 @@ def rollup_select(builder: SelectBuilder, plan: Plan, rollup: PreAggregation, ta
     if plan.groups:
         numbers = [exp.Literal.number(index + 1) for index in range(len(plan.groups))]
         select.set("group", exp.Group(expressions=numbers))
-    builder.order_and_limit(select, plan)
+    order_and_limit(select, plan, builder.members)
     return select
 
 

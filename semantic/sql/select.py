@@ -15,10 +15,10 @@ from semantic.plan.build import Planner, alias_of, filter_members
 from semantic.plan.joins import JoinTree
 from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
 from semantic.plan.types import Group, Keys, Part, Plan, Rows, Shift, Value, Where, Windowed
-from semantic.query.types import Order
 from semantic.sql.dialects import DIALECTS, column, quoted
 from semantic.sql.expressions import Expressions, Scope, conjunction, wrapped
 from semantic.sql.filters import Filters
+from semantic.sql.order import order_and_limit
 from semantic.sql.parameters import Parameters
 from semantic.sql.specials import Specials
 from semantic.sql.stages import staged_part
@@ -77,7 +77,7 @@ class SelectBuilder:
     def build(self, plan: Plan) -> exp.Select:
         """The whole statement of a plan."""
         select = self.select(plan)
-        self.order_and_limit(select, plan)
+        order_and_limit(select, plan, self.members)
         if self.statement.ctes:
             ctes = [
                 exp.CTE(this=body, alias=exp.TableAlias(this=quoted(name)))
@@ -422,27 +422,6 @@ class SelectBuilder:
             return self.expressions.time(group.name, group.granularity, scope)
         return self.expressions.shown(group.name, scope)
 
-    def order_and_limit(self, select: exp.Select, plan: Plan) -> None:
-        """Sort and cut the statement's rows. Sort keys that are not columns of the result are ignored."""
-        order = [
-            exp.Ordered(this=exp.Literal.number(position), desc=entry.descending, nulls_first=False)
-            for entry in self._order(plan)
-            if (position := _position(plan, entry)) is not None
-        ]
-        if order:
-            select.set("order", exp.Order(expressions=order))
-        if plan.shape.limit is not None:
-            select.set("limit", exp.Limit(expression=exp.Literal.number(plan.shape.limit)))
-        if plan.shape.offset:
-            select.set("offset", exp.Offset(expression=exp.Literal.number(plan.shape.offset)))
-
-    def _order(self, plan: Plan) -> Sequence[Order]:
-        if plan.shape.order is not None:
-            return plan.shape.order
-        if plan.shape.ungrouped:
-            return ()
-        return default_order(plan)
-
     # Names
 
     def _names(self, part: Rows | Keys) -> list[str]:
@@ -468,26 +447,6 @@ def key_alias(key: Dimension) -> str:
 def sub_alias(name: str) -> str:
     """The alias of a sub_query dimension's sub-select."""
     return f"{alias_of(name)}_subquery"
-
-
-def default_order(plan: Plan) -> tuple[Order, ...]:
-    """Without an order: by the time buckets; else the largest first measure; else the first dimension."""
-    times = tuple(Order(f"{group.name}.{group.granularity}") for group in plan.groups if group.granularity)
-    if times:
-        return times
-    if plan.values and plan.groups:
-        return (Order(plan.values[0].name, descending=True),)
-    return (Order(plan.groups[0].name),) if plan.groups else ()
-
-
-def _position(plan: Plan, entry: Order) -> int | None:
-    for position, group in enumerate(plan.groups, start=1):
-        if entry.member in (group.name, f"{group.name}.{group.granularity}"):
-            return position
-    for position, value in enumerate(plan.values, start=len(plan.groups) + 1):
-        if entry.member == value.name:
-            return position
-    return None
 
 
 def _rename_table(select: exp.Expr, name: str, free: str) -> None:

@@ -36,14 +36,18 @@ class Texts:
 
 
 class Writer:
-    """Writes trees as readable SQL. For one statement at a time: sqlglot's generators keep what they are doing."""
+    """Writes trees as readable SQL, after `adapt` has put otherwise what the dialect does not have.
 
-    def __init__(self, dialect: str) -> None:
+    For one statement at a time: sqlglot's generators keep what they are doing.
+    """
+
+    def __init__(self, dialect: str, adapt: Callable[[exp.Expr], exp.Expr]) -> None:
+        self._adapt = adapt
         self._generator: Generator = Dialect.get_or_raise(dialect).generator(pretty=True, comments=False)
 
     def write(self, tree: exp.Expr) -> str:
         """The SQL of a tree that nobody needs afterwards."""
-        return self._generator.generate(tree, copy=False)
+        return self._generator.generate(self._adapt(tree), copy=False)
 
 
 def text_leaf(text: str, tree: exp.Expr) -> exp.Var:

@@ -416,6 +416,17 @@ ORDER: Mapping[str, Query] = {
         "order": {"orders.placed_at": "desc"},
         "limit": 4,
     },
+    "by_the_finest_of_several_granularities": {
+        "measures": ["orders.count"],
+        "dimensions": ["orders.placed_at"],
+        "timeDimensions": [_placed("year"), _placed("fortnight"), _placed("month")],
+        "order": [["orders.placed_at", "desc"]],
+    },
+    "of_two_granularities_unordered": {
+        "measures": ["orders.count"],
+        "timeDimensions": [_placed("year"), _placed("hour")],
+        "limit": 6,
+    },
     "limit_zero": {"measures": ["orders.count"], "dimensions": ["orders.status"], "limit": 0},
     "ungrouped": {
         "measures": ["orders.amount"],

@@ -100,6 +100,44 @@ def generate(arena_: Arena, count: int, seed: int = 1) -> Iterator[Query]:
         yield _query(dice, arena_)
 
 
+def generate_wild(arena_: Arena, count: int, seed: int = 1) -> Iterator[Query]:
+    """Queries of more of everything: several times and granularities, filters in nests, several measure filters."""
+    dice = random.Random(seed)
+    for _ in range(count):
+        yield _wild(dice, arena_)
+
+
+def _wild(dice: random.Random, arena: Arena) -> Query:
+    query: Query = {"timezone": dice.choice(ZONES)}
+    measures = _some(dice, [name for name in arena.measures if name.split(".")[1] not in ROLLING], 0, 4)
+    dimensions = _some(dice, list(arena.dimensions), 0, 3)
+    times = arena.of_type("time")
+    if times:
+        found = [_time_dimension(dice, dice.choice(times)) for _ in range(dice.choice([0, 1, 1, 2, 2, 3]))]
+        unique = {(one["dimension"], one.get("granularity")): one for one in found}
+        query |= {"timeDimensions": list(unique.values())} if unique else {}
+    if not measures and not dimensions and "granularity" not in str(query):
+        measures = [dice.choice(list(arena.measures))]
+    query |= {"measures": measures, "dimensions": dimensions}
+    query["filters"] = [_nested(dice, arena, 3) for _ in range(dice.choice([0, 0, 1, 2, 3]))]
+    numbers = [name for name in measures if arena.measures[name] == "number"]
+    if numbers and dice.random() < 0.4:
+        conditions = [_condition(dice, dice.choice(numbers), "number") for _ in range(dice.randint(1, 3))]
+        query["filters"].append({dice.choice(["and", "or"]): conditions})
+    if arena.segments and dice.random() < 0.4:
+        query["segments"] = _some(dice, arena.segments, 1, 2)
+    # A key that is a time at a granularity too means that, and would leave the order open.
+    if dice.random() < 0.4 and not any(arena.dimensions[name] == "time" for name in dimensions):
+        _ordered(dice, query)
+    return query
+
+
+def _nested(dice: random.Random, arena: Arena, depth: int) -> Query:
+    if depth == 0 or dice.random() < 0.5:
+        return _leaf(dice, arena)
+    return {dice.choice(["and", "or"]): [_nested(dice, arena, depth - 1) for _ in range(dice.randint(1, 3))]}
+
+
 def with_other_values(query: Query) -> Query:
     """The same query with every value of a filter, and every date range, replaced by another."""
     times = [
@@ -197,7 +235,8 @@ def _condition(dice: random.Random, member: str, type_: str) -> Query:
 def _ordered(dice: random.Random, query: Query) -> None:
     """A total order, so that a limit cuts the same rows for everybody."""
     keys = list(query["dimensions"])
-    keys += [t["dimension"] for t in query.get("timeDimensions", ()) if "granularity" in t]
+    times = [(t["dimension"], t["granularity"]) for t in query.get("timeDimensions", ()) if "granularity" in t]
+    keys += [".".join(time) for time in times] if len(times) > 1 else [dimension for dimension, _ in times]
     keys = dice.sample(query["measures"], min(1, len(query["measures"]))) + keys
     query["order"] = [[key, dice.choice(["asc", "desc"])] for key in keys]
     if dice.random() < 0.6:
