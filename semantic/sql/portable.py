@@ -51,14 +51,11 @@ def _quantile(value: exp.Expr, fraction: exp.Expr | None, *, is_discrete: bool) 
         return None
     count = exp.Count(this=value.copy())
     if is_discrete:
-        place = exp.Greatest(
-            this=exp.Sub(this=_integer("CEIL", exp.Mul(this=fraction, expression=count)), expression=_number(1)),
-            expressions=[_number(0)],
-        )
-        return _element(value, place)
-    place = exp.Paren(
-        this=exp.Mul(this=fraction, expression=exp.Paren(this=exp.Sub(this=count, expression=_number(1))))
-    )
+        number = _integer("CEIL", exp.Mul(this=fraction, expression=count))
+        last = exp.Greatest(this=exp.Sub(this=number, expression=_number(1)), expressions=[_number(0)])
+        return _element(value, last)
+    steps = exp.Paren(this=exp.Sub(this=count, expression=_number(1)))
+    place = exp.Paren(this=exp.Mul(this=fraction, expression=steps))
     below, above = _element(value, _integer("FLOOR", place)), _element(value, _integer("CEIL", place))
     share = exp.Paren(this=exp.Sub(this=place.copy(), expression=_call("FLOOR", place)))
     step = exp.Mul(this=exp.Paren(this=exp.Sub(this=above, expression=below)), expression=share)
