@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 from ibis.backends.sql import SQLBackend
+from sqlglot import exp
 
 from contracts.results import Report, Tables, check_environment, find_tables, write_results
 from headrace.arrivals import Arrivals, find_arrivals, remember_build
+from headrace.bigquery.shipping import ship_landed
 from headrace.config import Settings
 from headrace.models import apply_models
 from headrace.terminal import Terminal
 from headrace.waiting import remember_tables
-from headrace.warehouse import LAYERS, PRODUCTION, open_warehouse, resolve_tables
+from headrace.warehouse import LAYERS, PRODUCTION, open_gateway, open_reader, open_warehouse
 from ingestion.batch import BatchResult, IngestReport
 from ingestion.declaration import known_sources, load_source
 from ingestion.ledger import create_ledger
@@ -34,6 +36,7 @@ def build(settings: Settings, *, environment: str, restate: bool, terminal: Term
     """
     ensure_raw_tables(settings)
     loaded = _ingest_all(settings, terminal)
+    ship_landed(settings, terminal)
     arrivals = _arrivals(settings, environment)
     _tell_late(arrivals, restate, terminal)
     span = arrivals.restated() if restate else arrivals.span
@@ -84,6 +87,7 @@ def replay_lake(settings: Settings, source: str | None, terminal: Terminal) -> N
     for report in reports:
         show_report(report, terminal)
     ensure_raw_tables(settings)
+    ship_landed(settings, terminal, anew=True)
 
 
 def show_report(report: IngestReport, terminal: Terminal) -> None:
@@ -119,7 +123,9 @@ def _counts(result: BatchResult) -> tuple[object, ...]:
 
 def _arrivals(settings: Settings, environment: str) -> Arrivals:
     with open_warehouse(settings, read_only=False) as backend:
-        return find_arrivals(backend.con, environment, int(str(settings.variables["lookback_days"])))
+        return find_arrivals(
+            backend.con, environment, int(str(settings.variables["lookback_days"])), gateway=settings.gateway
+        )
 
 
 def _tell_late(arrivals: Arrivals, restate: bool, terminal: Terminal) -> None:
@@ -139,13 +145,13 @@ def _remember(
     is_restated: bool,
 ) -> None:
     with open_warehouse(settings, read_only=False) as backend:
-        remember_build(backend.con, environment, arrivals.through, is_restated=is_restated)
+        remember_build(backend.con, environment, arrivals.through, is_restated=is_restated, gateway=settings.gateway)
         remember_tables(backend.con, waiting)
 
 
 def _check(settings: Settings, environment: str, terminal: Terminal) -> Report:
     now = datetime.now(UTC)
-    with open_warehouse(settings, read_only=False) as backend, terminal.progress() as progress:
+    with open_gateway(settings, read_only=False) as backend, terminal.progress() as progress:
         task = progress.add_task("checking contracts", total=None)
         report = check_environment(
             backend,
@@ -171,19 +177,25 @@ def _loaded_tables(backend: SQLBackend, environment: str) -> Tables:
 
 
 def _summarize(settings: Settings, environment: str, terminal: Terminal) -> None:
-    with open_warehouse(settings, read_only=True) as backend:
-        tables = [("raw", table) for table in backend.list_tables(database="raw")]
-        places = {(layer, name): (layer, name) for layer, name in tables}
-        places |= resolve_tables(backend.con, environment)
-        order = ("raw", *LAYERS)
-        rows = [
-            (".".join(place), _row_count(backend.con, place))
-            for _, place in sorted(places.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))
-        ]
+    with open_gateway(settings, read_only=True) as backend:
+        places = {("raw", table): ("raw", table) for table in backend.list_tables(database="raw")}
+    reader = open_reader(settings)
+    places |= reader.tables(environment)
+    order = ("raw", *LAYERS)
+    ordered = [place for _, place in sorted(places.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))]
+    counted = reader.fetch(_count_query(ordered).sql(reader.dialect), (), lambda _: nullcontext())
+    reader.close()
+    counts = dict(zip(counted["name"].to_pylist(), counted["row_count"].to_pylist(), strict=True))
     name = "the warehouse" if environment == PRODUCTION else f"environment {environment}"
-    terminal.table(f"Tables of {name}", ("table", "rows"), rows)
+    terminal.table(f"Tables of {name}", ("table", "rows"), [(one, counts[one]) for one in map(".".join, ordered)])
 
 
-def _row_count(connection: duckdb.DuckDBPyConnection, place: Place) -> int:
-    row = connection.execute(f'SELECT count(*) FROM "{place[0]}"."{place[1]}"').fetchone()
-    return int(row[0]) if row else 0
+def _count_query(places: Sequence[Place]) -> exp.Query:
+    """The rows of all tables in one statement: `name`, `row_count`."""
+    counts = [
+        exp.select(
+            exp.Literal.string(f"{schema}.{table}").as_("name"), exp.Count(this=exp.Star()).as_("row_count")
+        ).from_(exp.table_(table, db=schema, quoted=True))
+        for schema, table in places
+    ]
+    return exp.union(*counts, distinct=False) if len(counts) > 1 else counts[0]

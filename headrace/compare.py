@@ -6,16 +6,18 @@ may differ by a tolerance, absolute or relative, whichever allows more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 from sqlglot import exp
 
-from headrace.errors import HeadraceError
+from headrace.config import Settings
+from headrace.errors import HeadraceError, QueryFailed
 from headrace.terminal import Terminal, rich_table
-from headrace.warehouse import resolve_tables
+from headrace.warehouse import open_reader, open_warehouse, resolve_tables
 
 _ROW_COUNTS = (
     "SELECT COUNT(*) FILTER (in_left), COUNT(*) FILTER (in_right), COUNT(*) FILTER (in_left AND NOT in_right),"
@@ -78,6 +80,38 @@ class Comparison:
     @property
     def exit_code(self) -> int:
         return 0 if self.is_equal else 1
+
+
+@contextmanager
+def open_sides(settings: Settings, *names: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection in which the relations can be compared.
+
+    What is on BigQuery is fetched for it, every row: a comparison needs them all. Raises CompareError, WarehouseError.
+    """
+    if settings.bigquery is None:
+        with open_warehouse(settings, read_only=True) as backend:
+            yield backend.con
+        return
+    reader = open_reader(settings)
+    connection = duckdb.connect(config={"TimeZone": "UTC"})
+    try:
+        for name in dict.fromkeys(names):
+            table, _, environment = name.partition("@")
+            layer, _, short = table.rpartition(".")
+            place = reader.tables(environment).get((layer, short)) if environment else (layer, short)
+            if place is None:
+                raise CompareError(f"there is no {table} in environment {environment}")
+            query = exp.select("*").from_(exp.table_(place[1], db=place[0], quoted=True)).sql(reader.dialect)
+            fetched = reader.fetch(query, (), lambda _: nullcontext())
+            connection.register("fetched", fetched)
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(place[0])}")
+            connection.execute(f"CREATE TABLE {_table('.'.join(place))} AS FROM fetched")
+        yield connection
+    except QueryFailed as error:
+        raise CompareError(str(error)) from error
+    finally:
+        connection.close()
+        reader.close()
 
 
 def relation(connection: duckdb.DuckDBPyConnection, name: str) -> str:

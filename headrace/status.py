@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import duckdb
+import ibis
 
-from contracts.results import SCHEMA, TABLE
-from headrace.arrivals import BUILDS
+from contracts.results import COLUMNS, SCHEMA, TABLE
+from headrace.arrivals import BUILDS, build_key
 from headrace.config import Settings
 from headrace.terminal import Row, Section, minute
 from headrace.waiting import MODEL_TABLES, find_waits
-from headrace.warehouse import PRODUCTION, environments, open_warehouse
+from headrace.warehouse import PRODUCTION, environment_names, open_gateway, open_warehouse
 from ingestion.ledger import LEDGER
 from ingestion.status import source_status
 
-RESULTS = f"{SCHEMA}.{TABLE}"
 SOURCE_COLUMNS = (
     "source",
     "table",
@@ -60,9 +61,9 @@ def warehouse_status(settings: Settings, source: str | None, now: datetime) -> t
     """
     tables = _sources(settings, source, now)
     with open_warehouse(settings, read_only=True) as backend:
-        known = environments(backend.con)
+        known = _look_at_gateway(settings, backend.con)
         waits = _waits(backend.con, settings)
-        built = _environments(backend.con, known)
+        built = _environments(backend.con, known, settings.gateway)
         broken = _broken_rules(backend.con, known)
     rules = sum(int(str(row[5])) for row in built)
     nothing = f"No rule of the contracts is broken: {rules:,} were checked" if rules else "No contract was checked yet"
@@ -102,9 +103,23 @@ def _waits(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[Ro
     ]
 
 
-def _environments(connection: duckdb.DuckDBPyConnection, known: Sequence[str]) -> list[Row]:
+def _look_at_gateway(settings: Settings, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The gateway's environments; makes `_NEWEST` within DuckDB, the results of each environment's newest check."""
+    with open_gateway(settings, read_only=True) as backend:
+        schemas = backend.list_databases()
+        newest = COLUMNS.to_pyarrow().empty_table()
+        if SCHEMA in schemas and TABLE in backend.list_tables(database=SCHEMA):
+            results = backend.table(TABLE, database=SCHEMA)
+            newest_at: Any = results.checked_at.max().over(ibis.window(group_by=results.environment.lower()))
+            newest = results.mutate(_newest_at=newest_at).filter(lambda one: one.checked_at == one["_newest_at"])
+            newest = newest.drop("_newest_at").to_pyarrow()
+    connection.register(_NEWEST, newest)
+    return environment_names(schemas)
+
+
+def _environments(connection: duckdb.DuckDBPyConnection, known: Sequence[str], gateway: str) -> list[Row]:
     """How far each is built and what its newest check found; one that was never built stands on production's tables."""
-    builds, checks = _builds(connection), _checks(connection)
+    builds, checks = _builds(connection, gateway), _checks(connection)
     rows: list[Row] = []
     for name in known:
         built_at, through = builds.get(name, builds.get(PRODUCTION, (None, None)))
@@ -114,22 +129,24 @@ def _environments(connection: duckdb.DuckDBPyConnection, known: Sequence[str]) -
     return rows
 
 
-def _builds(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[datetime | None, datetime | None]]:
+def _builds(connection: duckdb.DuckDBPyConnection, gateway: str) -> dict[str, tuple[datetime | None, datetime | None]]:
     if not _exists(connection, BUILDS):
         return {}
     rows = connection.execute(
         f"SELECT lower(environment), max(built_at), max(built_through) FROM {BUILDS} GROUP BY ALL"
     ).fetchall()
-    return {name: (built_at, through) for name, built_at, through in rows}
+    here = build_key("", gateway)
+    return {
+        name.removeprefix(here): (built_at, through)
+        for name, built_at, through in rows
+        if name.startswith(here) and ":" not in name.removeprefix(here)
+    }
 
 
-_NEWEST = f"(FROM {RESULTS} QUALIFY checked_at = max(checked_at) OVER (PARTITION BY lower(environment)))"
-"""The results of each environment's newest check."""
+_NEWEST = "newest_checks"
 
 
 def _checks(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[datetime, int, int, int]]:
-    if not _exists(connection, RESULTS):
-        return {}
     rows = connection.execute(
         "SELECT lower(environment), max(checked_at), count(*), count(*) FILTER (NOT is_passed AND severity = 'error'), "
         f"count(*) FILTER (NOT is_passed AND severity = 'warn') FROM {_NEWEST} GROUP BY ALL"
@@ -138,8 +155,6 @@ def _checks(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[datetime, 
 
 
 def _broken_rules(connection: duckdb.DuckDBPyConnection, known: Sequence[str]) -> list[Row]:
-    if not _exists(connection, RESULTS):
-        return []
     rows = connection.execute(
         "SELECT lower(environment), layer || '.' || table_name, column_name, rule, severity, rows_checked, "
         f"rows_failing, sample, checked_at FROM {_NEWEST} WHERE NOT is_passed AND list_contains(?, lower(environment)) "

@@ -22,7 +22,7 @@ from headrace.config import Settings
 from headrace.errors import ProjectError
 from headrace.lineage.build import graph_of
 from headrace.project import Project, load_project
-from headrace.warehouse import open_warehouse
+from headrace.warehouse import open_gateway
 from semantic.datamodel.load import load_data_model
 from semantic.datamodel.types import DataModel
 
@@ -119,7 +119,7 @@ def _check_base(subject: _Subject, base: str) -> Iterator[Finding]:
 
 def _check_data(subject: _Subject, environment: str) -> Iterator[Finding]:
     contracts = {contract.terms().name: contract for contract in subject.contracts}
-    with open_warehouse(subject.settings, read_only=False) as backend:
+    with open_gateway(subject.settings, read_only=False) as backend:
         report = check_environment(backend, environment=environment, now=datetime.now(UTC))
         write_results(backend, report)
     for result in (*report.errors, *report.warnings):

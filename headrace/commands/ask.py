@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from headrace.commands.options import PRODUCTION, Debug, Environment, Quiet
+from headrace.commands.options import PRODUCTION, Debug, Environment, Gateway, Quiet
 from headrace.config import load_settings
 from headrace.terminal import OutputFormat, Terminal
 
@@ -21,6 +21,7 @@ def query(
     text: Text,
     form: Annotated[OutputFormat, typer.Option("--format", "-f", help="How it is printed.")] = OutputFormat.TABLE,
     environment: Environment = PRODUCTION,
+    gateway: Gateway = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -28,16 +29,23 @@ def query(
     from headrace.query import run_query
 
     terminal = Terminal(quiet=quiet)
-    result = run_query(load_settings(), _read(text), environment=environment, warn=terminal.warn)
+    result = run_query(load_settings(), read_text(text), environment=environment, warn=terminal.warn)
     terminal.result(result.columns, result.rows, form)
 
 
-def explain(text: Text, environment: Environment = PRODUCTION, quiet: Quiet = False, debug: Debug = False) -> None:
+def explain(
+    text: Text,
+    environment: Environment = PRODUCTION,
+    gateway: Gateway = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
     """Show how a query is answered: plan, joins, what they multiply, rollups, lineage, SQL."""
     from headrace.query import explain_query
 
     terminal = Terminal(quiet=quiet)
-    sys.stdout.write(explain_query(load_settings(), _read(text), environment=environment, warn=terminal.warn) + "\n")
+    found = explain_query(load_settings(), read_text(text), environment=environment, warn=terminal.warn)
+    sys.stdout.write(found + "\n")
 
 
 def serve(
@@ -45,6 +53,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (default: config.yaml).")] = None,
     rest_port: Port = None,
     sql_port: Port = None,
+    gateway: Gateway = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -58,7 +67,7 @@ def serve(
     run_server(settings, Terminal(quiet=quiet), environment)
 
 
-def demo(quiet: Quiet = False, debug: Debug = False) -> None:
+def demo(gateway: Gateway = None, quiet: Quiet = False, debug: Debug = False) -> None:
     """Sample data, build, server, and the business questions asked over REST and SQL."""
     from headrace.demo import run_demo
 
@@ -66,5 +75,6 @@ def demo(quiet: Quiet = False, debug: Debug = False) -> None:
         raise typer.Exit(1)
 
 
-def _read(text: str) -> str:
+def read_text(text: str) -> str:
+    """The query itself, or standard input for `-`."""
     return sys.stdin.read() if text == "-" else text

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from headrace.commands.options import PRODUCTION, Debug, Environment, Quiet
+from headrace.commands.options import PRODUCTION, Debug, Environment, Gateway, Quiet
 from headrace.config import load_settings
 from headrace.terminal import OutputFormat, Terminal, minute
 
@@ -46,10 +46,12 @@ def ingest(
         str | None, typer.Option("--from", help="File, folder, database or URL to load.", metavar="PATH")
     ] = None,
     replay: Annotated[bool, typer.Option("--replay", help="Rebuild the raw tables from the lake alone.")] = False,
+    gateway: Gateway = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Load what is new into raw tables; what breaks the contract goes to quarantine with its reasons."""
+    from headrace.bigquery.shipping import ship_landed
     from headrace.build import ensure_raw_tables, ingest_source, replay_lake
 
     settings, terminal = load_settings(), Terminal(quiet=quiet)
@@ -62,6 +64,7 @@ def ingest(
         raise typer.BadParameter("name a source and a path: headrace ingest consent --from FOLDER")
     report = ingest_source(settings, source, path, terminal)
     ensure_raw_tables(settings)
+    ship_landed(settings, terminal)
     if report.failures:
         raise typer.Exit(1)
 
@@ -71,6 +74,7 @@ def build(
     restate: Annotated[
         bool, typer.Option("--restate", help="Also compute again the days of rows that came later than the lookback.")
     ] = False,
+    gateway: Gateway = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -84,6 +88,7 @@ def build(
 def status(
     source: Annotated[str | None, typer.Argument(help="One source (default: all).")] = None,
     form: Format = OutputFormat.TABLE,
+    gateway: Gateway = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -101,7 +106,10 @@ quarantine = typer.Typer(help="Work off rows that broke a contract.", no_args_is
 
 @quarantine.command("list")
 def quarantine_list(
-    table: RawTable = None, form: Format = OutputFormat.TABLE, quiet: Quiet = False, debug: Debug = False
+    table: RawTable = None,
+    form: Format = OutputFormat.TABLE,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Count the rejected rows by table, rule and file."""
     from ingestion.retry import list_quarantine
@@ -136,15 +144,19 @@ def quarantine_show(
 
 
 @quarantine.command("retry")
-def quarantine_retry(table: RawTable = None, quiet: Quiet = False, debug: Debug = False) -> None:
+def quarantine_retry(
+    table: RawTable = None, gateway: Gateway = None, quiet: Quiet = False, debug: Debug = False
+) -> None:
     """Judge the rejected rows again by the present contracts, and load those that keep them now."""
+    from headrace.bigquery.shipping import ship_landed
     from headrace.build import show_report
     from ingestion.retry import retry_quarantine
 
-    terminal = Terminal(quiet=quiet)
-    reports = retry_quarantine(load_settings(), table=table)
+    settings, terminal = load_settings(), Terminal(quiet=quiet)
+    reports = retry_quarantine(settings, table=table)
     for report in reports:
         show_report(report, terminal)
+    ship_landed(settings, terminal)
     if not reports:
         terminal.say("there is nothing in quarantine")
 

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from headrace.commands.options import PRODUCTION, Debug, Environment, Quiet
+from headrace.commands.options import PRODUCTION, Debug, Environment, Gateway, Quiet
 from headrace.config import load_settings
 from headrace.terminal import Terminal
-from headrace.warehouse import open_warehouse
 
 
 class CheckFormat(StrEnum):
@@ -34,6 +33,7 @@ def check(
     data: Annotated[bool, typer.Option("--data", help="Check the data of an environment too.")] = False,
     form: Annotated[CheckFormat, typer.Option("--format", "-f", help="How it is printed.")] = CheckFormat.TEXT,
     environment: Environment = PRODUCTION,
+    gateway: Gateway = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -49,7 +49,7 @@ def check(
         raise typer.Exit(report.exit_code)
 
 
-def validate(quiet: Quiet = False, debug: Debug = False) -> None:
+def validate(gateway: Gateway = None, quiet: Quiet = False, debug: Debug = False) -> None:
     """Check the data model alone: every problem with its file, line, property and rule.
 
     When there is a warehouse, also that it has the tables and columns.
@@ -87,6 +87,7 @@ def compare(
     exclude: Annotated[str, typer.Option(help="Columns to leave out, with commas.", metavar="COLUMNS")] = "",
     tolerance: Annotated[float, typer.Option(help="How much numbers may differ, absolute or relative.", min=0)] = 0.0,
     sample: Annotated[int, typer.Option(help="Differing values to show.", min=0)] = 5,
+    gateway: Gateway = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -95,12 +96,12 @@ def compare(
     Exit codes: 0 they hold the same data, 1 they differ.
     """
     from headrace.compare import compare as run_compare
-    from headrace.compare import show
+    from headrace.compare import open_sides, show
 
     settings = load_settings()
-    with open_warehouse(settings, read_only=True) as backend:
+    with open_sides(settings, left, right) as connection:
         found = run_compare(
-            backend.con, left, right, key=_names(key), exclude=_names(exclude), tolerance=tolerance, sample=sample
+            connection, left, right, key=_names(key), exclude=_names(exclude), tolerance=tolerance, sample=sample
         )
     show(found, Terminal(quiet=quiet))
     if not found.is_equal:

@@ -124,7 +124,7 @@ def test_new_batches_are_added_and_changing_tables_replaced(
         ("raw.consent__companies", 2),
         ("raw.loads", 4),
     ]
-    assert [warehouse.count(table) for table in ("raw.consent__events", "consent__companies")] == [(3,), (2,)]
+    assert [warehouse.count(table) for table in ("raw.consent__events", "raw.consent__companies")] == [(3,), (2,)]
 
 
 def test_a_call_that_died_is_made_again(settings: Settings, exports: Path, warehouse: Warehouse) -> None:
