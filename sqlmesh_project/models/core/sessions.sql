@@ -57,172 +57,181 @@ WITH RECURSIVE events AS (
     user_key
 ), fresh AS (
   SELECT
-    events.*
+    events.*,
+    UNIX_MICROS(events.occurred_at) AS micros
   FROM events
   LEFT JOIN carried
     ON events.user_key = carried.user_key
   WHERE
     carried.ended_at IS NULL OR events.occurred_at > carried.ended_at
-), gapped AS (
+), sequenced AS (
   SELECT
     user_key,
     event_key,
     event_id,
     occurred_at,
+    micros,
     record_source,
     event_name,
     platform,
     device_type,
     country,
-    CASE
-      WHEN TIMESTAMP_DIFF(occurred_at, LAG(occurred_at) OVER journey, MICROSECOND) <= @EVAL(@session_gap_seconds * 1000000)
-      THEN 0
-      ELSE 1
-    END AS run_start
+    ROW_NUMBER() OVER journey AS place,
+    LAG(micros) OVER journey AS previous_micros,
+    MAX(micros) OVER whole_journey AS last_micros,
+    COUNT(*) OVER whole_journey AS journey_count
   FROM fresh
-  WINDOW journey AS (PARTITION BY user_key ORDER BY occurred_at, event_id)
-), numbered AS (
-  SELECT
-    *,
-    SUM(run_start) OVER (
-      PARTITION BY user_key
-      ORDER BY occurred_at, event_id
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS run_number
-  FROM gapped
-), runs AS (
-  SELECT
-    user_key,
-    run_number,
-    MIN(CASE WHEN run_start = 1 THEN event_key END) AS session_key,
-    MIN(CASE WHEN run_start = 1 THEN event_id END) AS session_id,
-    MIN(occurred_at) AS started_at,
-    MAX(occurred_at) AS ended_at,
-    MIN(CASE WHEN run_start = 1 THEN record_source END) AS record_source,
-    MIN(CASE WHEN run_start = 1 THEN event_name END) AS entry_event_name,
-    MIN(CASE WHEN run_start = 1 THEN platform END) AS platform,
-    MIN(CASE WHEN run_start = 1 THEN device_type END) AS device_type,
-    MIN(CASE WHEN run_start = 1 THEN country END) AS country,
-    COUNT(*) AS event_count
-  FROM numbered
-  GROUP BY
-    user_key,
-    run_number
-), long_runs AS (
+  WINDOW journey AS (PARTITION BY user_key ORDER BY micros, event_id), whole_journey AS (
+    PARTITION BY user_key
+    ORDER BY micros, event_id
+    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+  )
+), opened AS (
   SELECT
     *
+  FROM sequenced
+  WHERE
+    previous_micros IS NULL
+    OR micros - previous_micros > @EVAL(@session_gap_seconds * 1000000)
+), runs AS (
+  /* A run ends with the event before the next one opens. */
+  SELECT
+    *,
+    COALESCE(LEAD(previous_micros) OVER openings, last_micros) AS ended_micros,
+    COALESCE(LEAD(place) OVER openings, journey_count + 1) - place AS event_count
+  FROM opened
+  WINDOW openings AS (PARTITION BY user_key ORDER BY place)
+), long_runs AS (
+  SELECT
+    user_key,
+    micros AS run_micros,
+    ended_micros
   FROM runs
   WHERE
-    TIMESTAMP_DIFF(ended_at, started_at, MICROSECOND) > @EVAL(@session_cap_seconds * 1000000)
+    ended_micros - micros > @EVAL(@session_cap_seconds * 1000000)
+), journeys AS (
+  /* The events once more: a table that two steps share would be written out, for the few runs that are too long. */
+  SELECT
+    *
+  FROM core.events
+  WHERE
+    NOT user_key IS NULL AND @in_interval(occurred_at, 0, 1)
 ), long_events AS (
-  /* For each moment of a run that is too long, the moment at which a session from there would have to end. */
   SELECT
-    numbered.*,
-    MIN(numbered.occurred_at) OVER (
-      PARTITION BY numbered.user_key, numbered.run_number
-      ORDER BY UNIX_MICROS(numbered.occurred_at)
-      RANGE BETWEEN @EVAL(@session_cap_seconds * 1000000 + 1) FOLLOWING AND UNBOUNDED FOLLOWING
-    ) AS next_split_at
-  FROM numbered
+    journeys.user_key,
+    journeys.event_key,
+    journeys.event_id,
+    journeys.occurred_at,
+    journeys.record_source,
+    journeys.event_name,
+    journeys.platform,
+    journeys.device_type,
+    journeys.country,
+    UNIX_MICROS(journeys.occurred_at) AS micros,
+    long_runs.run_micros,
+    long_runs.ended_micros AS last_micros
+  FROM journeys
   INNER JOIN long_runs
-    ON numbered.user_key = long_runs.user_key
-    AND numbered.run_number = long_runs.run_number
+    ON journeys.user_key = long_runs.user_key
+    AND UNIX_MICROS(journeys.occurred_at) BETWEEN long_runs.run_micros AND long_runs.ended_micros
 ), moments AS (
+  /* For each moment of a run that is too long: the moment before it, and the one at which a session from there would have to end. */
   SELECT
-    user_key,
-    run_number,
-    occurred_at,
-    MIN(next_split_at) AS next_split_at
+    *,
+    ROW_NUMBER() OVER run AS place,
+    LAG(micros) OVER run AS previous_micros,
+    COUNT(*) OVER (PARTITION BY user_key, run_micros) AS run_count,
+    MIN(micros) OVER (
+      PARTITION BY user_key, run_micros
+      ORDER BY micros
+      RANGE BETWEEN @EVAL(@session_cap_seconds * 1000000 + 1) FOLLOWING AND UNBOUNDED FOLLOWING
+    ) AS next_split_micros
   FROM long_events
-  GROUP BY
-    user_key,
-    run_number,
-    occurred_at
+  WINDOW run AS (PARTITION BY user_key, run_micros ORDER BY micros, event_id)
+), firsts AS (
+  SELECT
+    *
+  FROM moments
+  WHERE
+    previous_micros IS NULL OR micros > previous_micros
 ), splits AS (
   SELECT
     user_key,
-    run_number,
-    started_at AS split_at
+    run_micros,
+    run_micros AS split_micros
   FROM long_runs
   UNION ALL
   SELECT
-    moments.user_key,
-    moments.run_number,
-    moments.next_split_at AS split_at
+    firsts.user_key,
+    firsts.run_micros,
+    firsts.next_split_micros AS split_micros
   FROM splits
-  INNER JOIN moments
-    ON splits.user_key = moments.user_key
-    AND splits.run_number = moments.run_number
-    AND splits.split_at = moments.occurred_at
+  INNER JOIN firsts
+    ON splits.user_key = firsts.user_key
+    AND splits.run_micros = firsts.run_micros
+    AND splits.split_micros = firsts.micros
   WHERE
-    NOT moments.next_split_at IS NULL
-), spans AS (
-  SELECT
-    user_key,
-    run_number,
-    split_at,
-    LEAD(split_at) OVER (PARTITION BY user_key, run_number ORDER BY split_at) AS until_at
-  FROM splits
-), placed AS (
-  SELECT
-    long_events.*,
-    spans.split_at,
-    ROW_NUMBER() OVER (
-      PARTITION BY long_events.user_key, long_events.run_number, spans.split_at
-      ORDER BY long_events.occurred_at, long_events.event_id
-    ) AS place
-  FROM long_events
-  INNER JOIN spans
-    ON long_events.user_key = spans.user_key
-    AND long_events.run_number = spans.run_number
-    AND long_events.occurred_at >= spans.split_at
-    AND (
-      spans.until_at IS NULL OR long_events.occurred_at < spans.until_at
-    )
+    NOT firsts.next_split_micros IS NULL
 ), capped AS (
   SELECT
-    user_key,
-    run_number,
-    MIN(CASE WHEN place = 1 THEN event_key END) AS session_key,
-    MIN(CASE WHEN place = 1 THEN event_id END) AS session_id,
-    MIN(occurred_at) AS started_at,
-    MAX(occurred_at) AS ended_at,
-    MIN(CASE WHEN place = 1 THEN record_source END) AS record_source,
-    MIN(CASE WHEN place = 1 THEN event_name END) AS entry_event_name,
-    MIN(CASE WHEN place = 1 THEN platform END) AS platform,
-    MIN(CASE WHEN place = 1 THEN device_type END) AS device_type,
-    MIN(CASE WHEN place = 1 THEN country END) AS country,
-    COUNT(*) AS event_count
-  FROM placed
-  GROUP BY
-    user_key,
-    run_number,
-    split_at
+    firsts.*,
+    COALESCE(LEAD(firsts.previous_micros) OVER cuts, firsts.last_micros) AS ended_micros,
+    COALESCE(LEAD(firsts.place) OVER cuts, firsts.run_count + 1) - firsts.place AS event_count
+  FROM firsts
+  INNER JOIN splits
+    ON firsts.user_key = splits.user_key
+    AND firsts.run_micros = splits.run_micros
+    AND firsts.micros = splits.split_micros
+  WINDOW cuts AS (PARTITION BY firsts.user_key, firsts.run_micros ORDER BY firsts.place)
 ), sessionized AS (
   SELECT
-    *
+    user_key,
+    event_key,
+    event_id,
+    occurred_at,
+    micros,
+    ended_micros,
+    record_source,
+    event_name,
+    platform,
+    device_type,
+    country,
+    event_count
   FROM runs
   WHERE
-    TIMESTAMP_DIFF(ended_at, started_at, MICROSECOND) <= @EVAL(@session_cap_seconds * 1000000)
+    ended_micros - micros <= @EVAL(@session_cap_seconds * 1000000)
   UNION ALL
   SELECT
-    *
+    user_key,
+    event_key,
+    event_id,
+    occurred_at,
+    micros,
+    ended_micros,
+    record_source,
+    event_name,
+    platform,
+    device_type,
+    country,
+    event_count
   FROM capped
 )
 SELECT
-  session_key, /* Source and id of the first event. */
-  session_id, /* Id of the first event. */
+  event_key AS session_key, /* Source and id of the first event. */
+  event_id AS session_id, /* Id of the first event. */
   user_key, /* User of the session. */
-  started_at, /* First event (UTC). */
-  ended_at, /* Last event (UTC). */
+  occurred_at AS started_at, /* First event (UTC). */
+  TIMESTAMP_MICROS(ended_micros)::TIMESTAMP AS ended_at, /* Last event (UTC). */
   record_source, /* Source of the events. */
-  entry_event_name, /* What happened first. */
+  event_name AS entry_event_name, /* What happened first. */
   platform, /* Platform of the first event. */
   device_type, /* Device of the first event. */
   country, /* Country of the first event. */
   event_count, /* Events of the session. */
-  @seconds_between(started_at, ended_at) AS duration_seconds, /* Seconds from the first event to the last. */
+  (
+    ended_micros - micros
+  ) / 1000000 AS duration_seconds, /* Seconds from the first event to the last. */
   event_count = 1 AS is_single_event /* Whether nothing followed the first event. */
 FROM sessionized
 WHERE
-  @in_interval(started_at)
+  @in_interval(occurred_at)
