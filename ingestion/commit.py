@@ -68,7 +68,8 @@ def merge_batch(connection: duckdb.DuckDBPyConnection, staged: Staged, table: Ta
     accepted = accepted_rows(connection, table.contract_class, staged.path)
     merged = merge(connection, table, identity, accepted, staged.rows - staged.rejected)
     put_aside = settle if identity.retry_of else quarantine
-    quarantined = put_aside(connection, table, identity, staged.path)
+    is_needed = staged.rejected or identity.retry_of
+    quarantined = put_aside(connection, table, identity, staged.path) if is_needed else 0
     if not merged.loaded and _adds_nothing(staged, quarantined):
         return Committed(BatchResult(identity.source, identity.table, identity.file, "known"), Evidence())
     first, last, late = _times(connection, table, identity, accepted)

@@ -20,7 +20,7 @@ ORIGINAL = "_original"
 BROKEN_LINE = "line"
 """The one member of the original of a line that is no record."""
 
-_VIEW = "_incoming"
+_INCOMING = "_incoming"
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,15 @@ def judge_incoming(backend: Backend, contract: type[Contract], incoming: Incomin
     extra = tuple(column for column in incoming.columns if column not in wanted)
     # one order of columns for all files, so that what is compiled for one serves the others
     ordered = [*(column for column in wanted if column in incoming.columns), *extra, LINES, FAULT, FAULTY_TEXT]
-    backend.con.execute(f"CREATE OR REPLACE TEMP VIEW {_VIEW} AS SELECT {sql.names(ordered)} FROM ({incoming.sql})")
-    described = backend.con.execute(f"DESCRIBE {_VIEW}").fetchall()
-    inner = _compiled(contract, tuple((name, type_) for name, type_, *_ in described))
+    rows = f"SELECT {sql.names(ordered)} FROM ({incoming.sql})"
+    if incoming.is_text:
+        types = tuple((name, "BIGINT" if name == LINES else "VARCHAR") for name in ordered)
+    else:
+        types = tuple(row[:2] for row in backend.con.execute(f"DESCRIBE {rows}").fetchall())
+    inner = _compiled(contract, types)
     original = _original([column for column in wanted if column in incoming.columns], extra)
     select = (
-        f"SELECT {sql.names((*wanted, *extra, LINES))}, "
+        f"WITH {_INCOMING} AS ({rows}) SELECT {sql.names((*wanted, *extra, LINES))}, "
         f"CASE WHEN {FAULT} IS NULL THEN {REASONS} ELSE [{FAULT}] END AS {REASONS}, "
         f"CASE WHEN {FAULT} IS NULL THEN {RULES} ELSE ['record'] END AS {RULES}, "
         f"CASE WHEN {FAULTY_TEXT} IS NOT NULL THEN json_object({sql.text(BROKEN_LINE)}, {FAULTY_TEXT})::VARCHAR "
@@ -66,7 +69,7 @@ def _check_columns(contract: type[Contract], incoming: Incoming, file: str) -> N
 def _compiled(contract: type[Contract], columns: tuple[tuple[str, str], ...]) -> str:
     """Compiling takes longer than reading a small file, and files of a table look alike."""
     schema = {name: DuckDBType.from_string(type_) for name, type_ in columns}
-    return str(ibis.to_sql(judge(contract, ibis.table(schema, name=_VIEW)), dialect="duckdb"))
+    return str(ibis.to_sql(judge(contract, ibis.table(schema, name=_INCOMING)), dialect="duckdb"))
 
 
 def _original(as_read: list[str], extra: tuple[str, ...]) -> str:

@@ -126,6 +126,9 @@ def merge(connection: duckdb.DuckDBPyConnection, table: Table, identity: Identit
         + ", ".join(f"{value} AS {sql.name(name)}" for name, value in metadata.items())
         + f" FROM ({kept})"
     )
+    if _is_indexed(connection, table):
+        key = list(table.contract_class.terms().key)
+        connection.execute(f"INSERT INTO {_index(table)} {_hashes(key, kept)}")
     return Merged(rows - dropped, dropped)
 
 
@@ -166,14 +169,41 @@ def _find_endangered(
     """Fill `_endangered` with hashes of keys that occur twice in the batch, or in the batch and in the raw table."""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {_ENDANGERED} (value UBIGINT)")
     parts = 1 + rows // ROWS_AT_ONCE
-    is_empty = table.mode == "snapshot" or not _count(connection, f"SELECT count(*) FROM {table_name(table)}")
+    old = _stored_hashes(connection, table, key)
     for part in range(parts):
         within = f" WHERE value % {parts} = {part}" if parts > 1 else ""
-        new = f"SELECT value FROM (SELECT hash({sql.names(key)}) AS value FROM ({accepted})){within}"
+        new = f"SELECT value FROM ({_hashes(key, accepted)}){within}"
         connection.execute(f"INSERT INTO {_ENDANGERED} SELECT value FROM ({new}) GROUP BY value HAVING count(*) > 1")
-        if not is_empty:
-            old = f"SELECT value FROM (SELECT hash({sql.names(key)}) AS value FROM {table_name(table)}){within}"
-            connection.execute(f"INSERT INTO {_ENDANGERED} SELECT value FROM ({new}) SEMI JOIN ({old}) USING (value)")
+        if old:
+            connection.execute(
+                f"INSERT INTO {_ENDANGERED} SELECT value FROM ({new}) SEMI JOIN ({old}{within}) USING (value)"
+            )
+
+
+def _stored_hashes(connection: duckdb.DuckDBPyConnection, table: Table, key: list[str]) -> str | None:
+    """A SELECT of the hashes of all keys in the raw table; None when it is empty, or is replaced as a whole.
+
+    They are computed once for a connection and kept up by `merge`, so that many small files into a big table do not
+    each read all of it. Keys that were replaced stay among them, which makes rows suspects and not duplicates.
+    """
+    if table.mode == "snapshot" or not _count(connection, f"SELECT count(*) FROM {table_name(table)}"):
+        return None
+    if not _is_indexed(connection, table):
+        connection.execute(f"CREATE TEMP TABLE {_index(table)} AS {_hashes(key, f'FROM {table_name(table)}')}")
+    return f"SELECT value FROM {_index(table)}"
+
+
+def _index(table: Table) -> str:
+    return sql.name(f"_hashes_{table.contract}")
+
+
+def _is_indexed(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    query = f"SELECT count(*) FROM duckdb_tables() WHERE temporary AND table_name = '_hashes_{table.contract}'"
+    return bool(_count(connection, query))
+
+
+def _hashes(key: list[str], rows: str) -> str:
+    return f"SELECT hash({sql.names(key)}) AS value FROM ({rows})"
 
 
 def _newest(table: Table) -> str:

@@ -45,7 +45,7 @@ def attempt_by_engine(
         f"SELECT {sql.names(columns)}, {_lines(columns) if dialect.quote else '1::BIGINT'} AS {LINES}, "
         f"NULL::VARCHAR AS {FAULT}, NULL::VARCHAR AS {FAULTY_TEXT} FROM {source}"
     )
-    return Incoming(select, columns, header_lines, line_count(path, compression))
+    return Incoming(select, columns, header_lines, line_count(path, compression), is_text=True)
 
 
 def attempt_by_record(
@@ -55,7 +55,7 @@ def attempt_by_record(
     target = spool / "records.parquet"
     write_records(path, compression, dialect, columns, header_lines, target)
     select = f"SELECT {sql.names((*columns, LINES, FAULT, FAULTY_TEXT))} FROM read_parquet({sql.text(target)})"
-    return Incoming(select, columns, header_lines)
+    return Incoming(select, columns, header_lines, is_text=True)
 
 
 def _lines(columns: tuple[str, ...]) -> str:

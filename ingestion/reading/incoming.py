@@ -24,6 +24,8 @@ class Incoming:
     columns: tuple[str, ...]
     header_lines: int | None = None
     expected_lines: int | None = None
+    is_text: bool = False
+    """Whether all of `columns` are VARCHAR, so that nobody needs to ask the engine."""
 
 
 def column_names(found: Iterable[str], file: str) -> tuple[str, ...]:

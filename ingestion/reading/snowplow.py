@@ -66,7 +66,7 @@ def with_contexts(incoming: Incoming, contexts: Mapping[str, str]) -> Incoming:
         f"coalesce({FAULTY_TEXT}, CASE WHEN {broken} THEN contexts END) AS {FAULTY_TEXT} "
         f"FROM (SELECT *, {picked} FROM ({incoming.sql}))"
     )
-    return replace(incoming, sql=select, columns=columns)
+    return replace(incoming, sql=select, columns=columns, is_text=False)
 
 
 def _first(schema: str) -> str:
