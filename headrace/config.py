@@ -38,10 +38,20 @@ class ServeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     query_timeout_seconds: float = 600.0
 
 
+class CostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What BigQuery asks for, and what a run may cost."""
+
+    price_per_tib_usd: float = 6.25
+    """On-demand price of a tebibyte read: https://cloud.google.com/bigquery/pricing (US and EU multi-region)."""
+    budget_usd_per_run: float | None = None
+    """A build on BigQuery whose run would cost more is refused. None: it never is."""
+
+
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: str = "data"
     sources: dict[str, str] = {}
     serve: ServeSettings = ServeSettings()
+    cost: CostSettings = CostSettings()
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,7 @@ class Settings:
     variables: Mapping[str, object]
     """SQLMesh's variables: the constants of the models."""
     serve: ServeSettings
+    cost: CostSettings
     bigquery: BigQueryConnection | None = None
     """The gateway's connection where it is BigQuery or its emulator; None: the models are in DuckDB's file."""
 
@@ -122,6 +133,7 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.env
         sources=MappingProxyType({name: data / path for name, path in section.sources.items()}),
         variables=MappingProxyType(_mapping(content, "variables")),
         serve=_serve(section.serve, environ),
+        cost=section.cost,
         bigquery=bigquery_connection(read_gateway(content, gateway, environ), f"{CONFIG_FILE}: gateways.{gateway}"),
     )
 

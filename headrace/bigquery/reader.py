@@ -45,12 +45,19 @@ class BigQueryReader:
 
     def columns(self, sql: str, parameters: Sequence[object]) -> pa.Schema:
         """As `Reader.columns` says: a dry run, which costs nothing."""
+        found = self._dry_run(sql, parameters).schema
+        return pa.schema([(field.name, _arrow_type(field)) for field in found or ()])
+
+    def bytes_processed(self, sql: str) -> int:
+        """What a query would read, by a dry run; the emulator says 0. Raises QueryFailed."""
+        return int(self._dry_run(sql, ()).total_bytes_processed or 0)
+
+    def _dry_run(self, sql: str, parameters: Sequence[object]) -> bigquery.QueryJob:
         config = bigquery.QueryJobConfig(query_parameters=_bound(parameters), dry_run=True, use_query_cache=False)
         try:
-            found = self._client.query(sql, job_config=config).schema
+            return self._client.query(sql, job_config=config)
         except FAILURES as error:
             raise QueryFailed(message_of(error)) from error
-        return pa.schema([(field.name, _arrow_type(field)) for field in found or ()])
 
     def tables(self, environment: str) -> Places:
         """As `Reader.tables` says."""

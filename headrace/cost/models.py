@@ -1,0 +1,124 @@
+"""What it costs to build the models: the first time, each run of the schedule, and a year of runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from headrace.config import Settings
+from headrace.cost.meter import Meter
+from headrace.errors import ProjectError
+
+if TYPE_CHECKING:
+    from sqlmesh.core.model import Model
+
+_YEAR_SECONDS = 365 * 86_400
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """Bytes billed for one model, and those that its first build reads.
+
+    `run` is one run of its schedule, with the intervals that it looks back to.
+    """
+
+    name: str
+    kind: str
+    read: int
+    full: int
+    run: int
+    runs_per_year: int
+
+    @property
+    def year(self) -> int:
+        return self.run * self.runs_per_year
+
+
+def load_models(settings: Settings) -> Mapping[str, Model]:
+    """The models by `layer.table`. Raises ProjectError with SQLMesh's reason."""
+    from sqlmesh import Context
+    from sqlmesh.core.console import NoopConsole, set_console
+    from sqlmesh.utils.errors import SQLMeshError
+
+    from headrace.sqlmesh_config import sqlmesh_config
+
+    set_console(NoopConsole())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            context = Context(paths=str(settings.project), config=sqlmesh_config(settings, in_memory=True))
+        except SQLMeshError as error:
+            raise ProjectError(f"the models in {settings.project} cannot be read: {error}") from error
+    return {table_name(model): model for model in context.models.values()}
+
+
+def table_name(model: Model) -> str:
+    return f"{model.fully_qualified_table.db}.{model.fully_qualified_table.name}"
+
+
+def views(models: Mapping[str, Model]) -> Mapping[str, exp.Query]:
+    """The queries of models that are views: to read one is to read what it reads."""
+    return {name: _query(model, None, None) for name, model in models.items() if model.kind.is_view and model.is_sql}
+
+
+def partitions(models: Mapping[str, Model]) -> Mapping[str, str]:
+    """The time column that a table's partitions follow."""
+    return {name: model.time_column.column.name for name, model in models.items() if model.time_column}
+
+
+def model_costs(models: Mapping[str, Model], meter: Meter, latest: dt.date) -> Sequence[ModelCost]:
+    """The cost of each model that is a table, `latest` being the last day that has data. Raises CostError."""
+    tables = [(name, model) for name, model in models.items() if model.is_sql and not _is_free(model)]
+    return [_cost(name, model, meter, latest) for name, model in sorted(tables)]
+
+
+def _is_free(model: Model) -> bool:
+    return model.kind.is_view or model.kind.is_external or model.kind.is_seed or model.kind.is_embedded
+
+
+def _cost(name: str, model: Model, meter: Meter, latest: dt.date) -> ModelCost:
+    whole = meter.bill(_query(model, None, latest))
+    run = whole.billed
+    if model.time_column:
+        first = latest - dt.timedelta(days=model.lookback)
+        run = meter.bill(_query(model, first, latest)).billed + meter.bill(_replaced(name, model, first, latest)).billed
+    elif model.kind.is_incremental or model.kind.is_scd_type_2:
+        run = whole.billed + meter.bill(_replaced(name, model, None, None)).billed
+    return ModelCost(name, model.kind.name.value, whole.read, whole.billed, run, _runs_per_year(model))
+
+
+def _runs_per_year(model: Model) -> int:
+    """How often its schedule runs, from the next ten times."""
+    moment = begun = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+    for _ in range(10):
+        moment = model.cron_next(moment)
+    return round(_YEAR_SECONDS * 10 / (moment - begun).total_seconds())
+
+
+def _replaced(name: str, model: Model, first: dt.date | None, last: dt.date | None) -> exp.Query:
+    """What a DELETE or MERGE reads of the table that it changes: "t = the sum of bytes for all columns in the table",
+    "t' = the total size of all partitions being updated" (DML syntax, On-demand query size calculation)."""
+    query = exp.select(*(exp.column(column) for column in model.columns_to_types_or_raise)).from_(name)
+    if model.time_column and first and last:
+        time = exp.column(model.time_column.column.name)
+        query = query.where(time >= _literal(first), time < _literal(last + dt.timedelta(days=1)))
+    return query
+
+
+def _literal(day: dt.date) -> exp.Expr:
+    return exp.cast(exp.Literal.string(f"{day} 00:00:00+00:00"), "TIMESTAMPTZ")
+
+
+def _query(model: Model, first: dt.date | None, last: dt.date | None) -> exp.Query:
+    """The model's query over whole days; without a first one, over all."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        query = model.render_query_or_raise(
+            start=first or dt.date(1970, 1, 1), end=last or dt.date(2999, 1, 1), execution_time=last
+        )
+    return query.copy()
