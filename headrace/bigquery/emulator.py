@@ -113,22 +113,37 @@ def start(emulator: Emulator, *, is_persistent: bool = True) -> bool:
         raise EmulatorError(f"the emulator is not installed in {emulator.environment}: `headrace emulator start`")
     emulator.folder.mkdir(parents=True, exist_ok=True)
     keeping = ("--persistent", "--data-dir", str(emulator.folder / TABLES)) if is_persistent else ("--ephemeral",)
-    with emulator.log.open("ab") as log:
-        process = subprocess.Popen(
-            [
-                str(emulator.program), "start", *keeping, "--project", emulator.project, "--log-level", "warning",
-                "--rest-host", emulator.host, "--rest-port", str(emulator.port), "--grpc-port", str(_free_port()),
-            ],
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    emulator.pid_file.write_text(str(process.pid), encoding="utf-8")
+    pid = _spawn(
+        emulator,
+        *keeping,
+        *("--project", emulator.project, "--log-level", "warning"),
+        *("--rest-host", emulator.host, "--rest-port", str(emulator.port), "--grpc-port", str(_free_port())),
+    )
+    emulator.pid_file.write_text(str(pid), encoding="utf-8")
     deadline = time.monotonic() + START_SECONDS
     while not is_healthy(emulator):
-        if process.poll() is not None or time.monotonic() > deadline:
+        if not _is_ours(pid, emulator) or time.monotonic() > deadline:
             stop(emulator)
             raise EmulatorError(f"the emulator did not start on {emulator.url}: see {emulator.log}")
         time.sleep(0.1)
+    process.returncode = 0  # it lives on without us: an object that is thrown away would warn of that
     return True
+
+
+def _spawn(emulator: Emulator, *options: str) -> int:
+    """Its process lives on when ours ends, and in a group of its own Ctrl-C does not reach it."""
+    log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        emulator.program,
+        [str(emulator.program), "start", *options],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(emulator.log), log, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setpgroup=0,
+    )
 
 
 def stop(emulator: Emulator) -> bool:
