@@ -192,7 +192,7 @@ WITH sources AS (
     user_id,
     shown_at AS occurred_at,
     'shown' AS event_name,
-    TO_JSON_STRING(STRUCT(offer_id, user_offer_id)) AS properties,
+    TO_JSON_STRING(STRUCT(offer_id AS offer_id, user_offer_id AS user_offer_id)) AS properties,
     batch_id,
     loaded_at
   FROM user_offers
@@ -202,7 +202,14 @@ WITH sources AS (
     user_id,
     occurred_at,
     kind AS event_name,
-    TO_JSON_STRING(STRUCT(offer_id, user_offer_id, task_id, device_id)) AS properties,
+    TO_JSON_STRING(
+      STRUCT(
+        offer_id AS offer_id,
+        user_offer_id AS user_offer_id,
+        task_id AS task_id,
+        device_id AS device_id
+      )
+    ) AS properties,
     batch_id,
     loaded_at
   FROM progress
@@ -212,7 +219,7 @@ WITH sources AS (
     user_id,
     requested_at AS occurred_at,
     'cash_out' AS event_name,
-    TO_JSON_STRING(STRUCT(cash_out_id, method)) AS properties,
+    TO_JSON_STRING(STRUCT(cash_out_id AS cash_out_id, method AS method)) AS properties,
     batch_id,
     loaded_at
   FROM cash_outs
@@ -259,7 +266,7 @@ WITH sources AS (
     NULL::STRING AS country,
     region,
     NULL::STRING AS consent_status,
-    TO_JSON_STRING(STRUCT(order_id, page)) AS properties,
+    TO_JSON_STRING(STRUCT(order_id AS order_id, page AS page)) AS properties,
     1.0 AS sampling_rate,
     1 AS stated_count,
     FALSE AS is_sampling_rate_missing,
