@@ -126,7 +126,6 @@ def start(emulator: Emulator, *, is_persistent: bool = True) -> bool:
             stop(emulator)
             raise EmulatorError(f"the emulator did not start on {emulator.url}: see {emulator.log}")
         time.sleep(0.1)
-    process.returncode = 0  # it lives on without us: an object that is thrown away would warn of that
     return True
 
 
