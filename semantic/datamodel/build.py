@@ -237,7 +237,9 @@ class CubeBuilder:
             return None
         found: dict[str, Any] = {"mode": stage.get("mode", "relative")}
         for name in ("exclude", "keep_only", "include"):
-            if name in stage and stage[name] == "*":
+            if name == "include" and key == "filter":
+                found[name] = tuple(self._policy_filter(entry) for entry in stage.get(name, ()))
+            elif name in stage and stage[name] == "*":
                 found[name] = "*"
             elif name in stage and all(isinstance(entry, str) for entry in stage[name]):
                 found[name] = self.full_names(stage, name)

@@ -73,6 +73,7 @@ def load_sources(
     for file, text in sources.items():
         _read_file(file, text, reading)
     _extend(reading)
+    _split(reading)
     model = _build(reading, dialect)
     if strict and model.problems:
         raise DataModelError(model.problems)
@@ -178,6 +179,47 @@ def _merge_named(base: Node, own: Node) -> tuple[Node, ...]:
 def _name_of(item: Node) -> object:
     name = item.get("name")
     return None if name is None or isinstance(name.value, (tuple, Mapping)) else name.value
+
+
+# Views made of views
+
+
+def _split(reading: Reading) -> None:
+    """A cube that a view includes with `split: true` is a view of its own, named after both."""
+    for definition in [entry for entry in reading.definitions.values() if entry.kind == "view"]:
+        cubes = definition.node.get("cubes")
+        items = cubes.items if cubes is not None else ()
+        apart = [item for item in items if _is_split(item)]
+        if cubes is None or not apart:
+            continue
+        kept = Node(tuple(item for item in items if not _is_split(item)), cubes.place)
+        fields = {**definition.node.fields, "cubes": kept}
+        reading.definitions[definition.name] = Definition("view", definition.name, Node(fields, definition.node.place))
+        for name, node in _views_apart(definition.name, apart).items():
+            if name in reading.definitions:
+                message = f"`{name}`, which `split: true` makes, is defined already"
+                reading.report.add(node.place, f"views.{definition.name}.cubes.split", "duplicate_name", message)
+            else:
+                reading.definitions[name] = Definition("view", name, node)
+
+
+def _is_split(item: Node) -> bool:
+    split = item.get("split")
+    return (
+        split is not None and split.value is True and item.get("prefix") is None and item.get("join_path") is not None
+    )
+
+
+def _views_apart(view: str, items: Sequence[Node]) -> dict[str, Node]:
+    found: dict[str, Node] = {}
+    for item in items:
+        named = item.get("alias") or item.fields["join_path"]
+        name = f"{view}_{str(named.value).rpartition('.')[2]}"
+        whole = Node({key: value for key, value in item.fields.items() if key not in ("split", "alias")}, item.place)
+        others = found[name].fields["cubes"].items if name in found else ()
+        fields = {"name": Node(name, item.place), "cubes": Node((*others, whole), item.place)}
+        found[name] = Node(fields, item.place)
+    return found
 
 
 # Building, and building again without what is broken

@@ -148,12 +148,30 @@ _common = {
     "meta": mapping,
 }
 
+
+def policy_filter(node: Node, path: str, report: Report) -> object:
+    """A row-level filter, or a nest of them under `and`/`or`."""
+    if node.get("and") is not None or node.get("or") is not None:
+        return _policy_nest(node, path, report)
+    return _policy_condition(node, path, report)
+
+
+_policy_nest = Shape({"and": list_of(policy_filter), "or": list_of(policy_filter)}, exactly_one=(("and", "or"),))
+_policy_condition = Shape(
+    {
+        "member": member_name,
+        "operator": one_of(*OPERATORS),
+        "values": either(scalars=scalar, lists=list_of(scalar)),
+    },
+    required=("member", "operator"),
+)
+
 _stage_filter = Shape(
     {
         "mode": one_of("relative", "fixed"),
         "exclude": star_or(member_name),
         "keep_only": star_or(member_name),
-        "include": list_of(anything),
+        "include": list_of(policy_filter),
     },
     at_most_one=(("exclude", "keep_only"),),
 )
@@ -321,22 +339,6 @@ pre_aggregation = Shape(
 )  # fmt: skip
 
 
-def policy_filter(node: Node, path: str, report: Report) -> object:
-    """A row-level filter, or a nest of them under `and`/`or`."""
-    if node.get("and") is not None or node.get("or") is not None:
-        return _policy_nest(node, path, report)
-    return _policy_condition(node, path, report)
-
-
-_policy_nest = Shape({"and": list_of(policy_filter), "or": list_of(policy_filter)}, exactly_one=(("and", "or"),))
-_policy_condition = Shape(
-    {
-        "member": member_name,
-        "operator": one_of(*OPERATORS),
-        "values": either(scalars=scalar, lists=list_of(scalar)),
-    },
-    required=("member", "operator"),
-)
 _selection = Shape({"includes": star_or(member_name), "excludes": star_or(member_name)})
 
 access_policy = Shape(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -17,6 +17,13 @@ from semantic.query.dates import parse_time, to_utc, truncate
 from semantic.query.types import Condition, DateRange, Filter, Group, Order, Query, SqlCondition
 
 Value = str | int | float | bool | Decimal | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that the data model says itself; it stands where a query's values stand by their number."""
+
+    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class BoundCondition:
 
     member: str
     operator: str
-    slots: tuple[int, ...]
+    slots: tuple[int | Constant, ...]
     null: bool = False
     end_open: bool = False
     as_text: bool = False
@@ -117,6 +124,21 @@ def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
         masked=query.masked,
     )
     return shape, tuple(binder.values)
+
+
+def bind_constants(entry: Filter, model: DataModel, timezone: str) -> BoundFilter:
+    """A filter that the data model makes, with its values in it. Raises QueryFormatError as `bind` does."""
+    binder = Binder(model, timezone)
+    return _with_constants(binder.filter(entry), binder.values)
+
+
+def _with_constants(entry: BoundFilter, values: list[Value]) -> BoundFilter:
+    if isinstance(entry, BoundGroup):
+        return replace(entry, children=tuple(_with_constants(child, values) for child in entry.children))
+    if isinstance(entry, BoundCondition):
+        slots = tuple(slot if isinstance(slot, Constant) else Constant(values[slot]) for slot in entry.slots)
+        return replace(entry, slots=slots)
+    return entry
 
 
 class Binder:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from semantic.datamodel.intervals import parse_interval
-from semantic.datamodel.types import Measure, MultiStage, TimeShift
+from semantic.datamodel.types import Measure, MultiStage, PolicyFilter, TimeShift
 from semantic.errors import PlanError
 from semantic.plan.members import Members
-from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape
+from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape, bind_constants
 from semantic.plan.types import Group, Keys, Part, Plan, Rows, Shift, Staged, Windowed
+from semantic.query.types import Condition, Filter
+from semantic.query.types import Group as QueryGroup
 
 Kind = Literal["aggregate", "rank", "calculate"]
 _AGGREGATED = ("sum", "avg", "min", "max", "count", "count_distinct", "count_distinct_approx", "number_agg")
@@ -30,7 +32,7 @@ def staged(measure: Measure, groups: tuple[Group, ...], shape: Shape, members: M
         shape,
         measures=children,
         dimensions=tuple(dict.fromkeys((*shape.dimensions, *_added(stage, groups, members)))),
-        filters=tuple(kept_filters(stage, shape.filters, members)),
+        filters=tuple(kept_filters(stage, shape, members)),
         order=(),
         limit=None,
         offset=0,
@@ -68,14 +70,13 @@ def partition(stage: MultiStage, groups: tuple[Group, ...]) -> tuple[Group, ...]
     return tuple(group for group in groups if group.target not in removed)
 
 
-def kept_filters(stage: MultiStage, filters: Iterable[BoundFilter], members: Members) -> Iterable[BoundFilter]:
-    """The conditions over rows that a stage's inputs keep; those over measures belong to the whole query."""
+def kept_filters(stage: MultiStage, shape: Shape, members: Members) -> Iterable[BoundFilter]:
+    """The conditions over rows that a stage's inputs keep (none of the query's in mode fixed), and those that the
+    stage adds; conditions over measures belong to the whole query."""
     rule = stage.filter or {}
-    if rule.get("include"):
-        raise PlanError(
-            "`filter.include` of a multi-stage measure is not supported", place="filter", code="multi_stage"
-        )
-    for entry in filters:
+    for included in rule.get("include", ()):
+        yield bind_constants(_condition(included), members.model, shape.timezone)
+    for entry in () if rule.get("mode") == "fixed" else shape.filters:
         names = {members.target(name).full_name for name in _names(entry)}
         if any(members.is_measure(name) for name in names):
             continue
@@ -84,6 +85,15 @@ def kept_filters(stage: MultiStage, filters: Iterable[BoundFilter], members: Mem
         if "keep_only" in rule and rule["keep_only"] != "*" and not names <= set(rule["keep_only"]):
             continue
         yield entry
+
+
+def _condition(entry: PolicyFilter) -> Filter:
+    """A filter as the data model writes it, as a query's."""
+    if entry.connector is not None:
+        return QueryGroup(entry.connector, tuple(_condition(child) for child in entry.children))
+    return Condition(
+        entry.member, entry.operator, tuple(None if value is None else str(value) for value in entry.values)
+    )
 
 
 def _names(entry: BoundFilter) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from semantic.plan.shape import DATE_OPERATORS, LIKE_OPERATORS, BoundCondition, 
 from semantic.query.types import SqlCondition
 from semantic.sql.dialects import Dialect, is_null, is_set
 from semantic.sql.expressions import conjunction, disjunction, wrapped
-from semantic.sql.parameters import Parameters
+from semantic.sql.parameters import Parameters, Slot
 
 Column = Callable[[str], exp.Expr]
 """The expression of a member, by its name in the query."""
@@ -68,7 +68,7 @@ class Filters:
         upper = exp.LT if span.end_open else exp.LTE
         return exp.And(this=exp.GTE(this=local, expression=start), expression=upper(this=local.copy(), expression=end))
 
-    def _between(self, value: exp.Expr, start: int, end: int, *, end_open: bool) -> exp.Expr:
+    def _between(self, value: exp.Expr, start: Slot, end: Slot, *, end_open: bool) -> exp.Expr:
         upper = exp.LT if end_open else exp.LTE
         return exp.And(
             this=exp.GTE(this=value, expression=self.parameters.placeholder(start)),

@@ -9,10 +9,11 @@ import sqlglot
 from sqlglot import exp
 
 from semantic.errors import QueryFormatError
+from semantic.plan.shape import Constant
 from semantic.sql.dialects import Dialect
 
-Slot = int | tuple[str, ...]
-"""A query's value by its number, or a value of the security context by its path."""
+Slot = int | tuple[str, ...] | Constant
+"""A query's value by its number, a value of the security context by its path, or a value of the data model."""
 
 
 class Parameters:
@@ -45,7 +46,13 @@ def parse_compiled(sql: str) -> exp.Expr:
 
 def collect(slots: Sequence[Slot], values: Sequence[Any], context: Mapping[str, Any] | None) -> tuple[Any, ...]:
     """The parameters of a statement. Raises QueryFormatError when the security context lacks a key."""
-    return tuple(values[slot] if isinstance(slot, int) else context_value(slot, context) for slot in slots)
+    return tuple(_value(slot, values, context) for slot in slots)
+
+
+def _value(slot: Slot, values: Sequence[Any], context: Mapping[str, Any] | None) -> Any:
+    if isinstance(slot, int):
+        return values[slot]
+    return slot.value if isinstance(slot, Constant) else context_value(slot, context)
 
 
 def context_value(path: tuple[str, ...], context: Mapping[str, Any] | None) -> Any:

@@ -355,10 +355,9 @@ class SelectBuilder:
             for other in inner.ctes.values():
                 _rename_table(other, name, free)
         alias = sub_alias(dimension.full_name)
-        matches: list[exp.Expr] = [
-            exp.EQ(this=wrapped(self.expressions.row(key, scope)), expression=column(key_alias(key), alias))
-            for key in keys
-        ]
+        # What a multi-stage dimension is computed per may be NULL; a primary key is not.
+        same = self.dialect.same if dimension.multi_stage is not None else _equal
+        matches = [same(wrapped(self.expressions.row(key, scope)), column(key_alias(key), alias)) for key in keys]
         return self._left_join(
             exp.Subquery(this=select, alias=exp.TableAlias(this=quoted(alias))), conjunction(matches)
         )
@@ -442,6 +441,10 @@ def part_measures(part: Part) -> tuple[str, ...]:
 def key_alias(key: Dimension) -> str:
     """The column that holds a key where keys are handed on."""
     return alias_of(key.full_name)
+
+
+def _equal(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    return exp.EQ(this=left, expression=right)
 
 
 def sub_alias(name: str) -> str:

@@ -227,6 +227,9 @@ FILTERS: Mapping[str, Query] = {
     "in_range": _filtered("orders.placed_at", "inDateRange", "2024-03-31", "2024-03-31")
     | {"timezone": "Europe/Berlin"},
     "not_in_range": _filtered("orders.placed_at", "notInDateRange", "2024-01-01", "2024-12-31"),
+    "in": _filtered("orders.status", "in", "paid", "new"),
+    "not_in": _filtered("orders.status", "notIn", "paid", "new"),
+    "not_in_with_null": _filtered("orders.status", "notIn", "paid", None),
     "on_the_date": _filtered("orders.placed_at", "onTheDate", "2024-03-31", "2024-03-31"),
     "before": _filtered("orders.placed_at", "beforeDate", "2024-01-01") | {"timezone": "Asia/Kolkata"},
     "before_or_on": _filtered("orders.placed_at", "beforeOrOnDate", "2024-01-01"),

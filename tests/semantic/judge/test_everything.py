@@ -16,7 +16,7 @@ from tests.semantic.judge.cube import Judge, read_model
 EVERYTHING = Path(__file__).parent / "everything"
 
 # What a measure needs beside itself in a query.
-NEEDS_DAYS = ("month", "ever", "month_to_date", "fixed", "before", "after")
+NEEDS_DAYS = ("month", "ever", "month_to_date", "fixed", "before", "after", "this_year", "this_quarter", "this_month")
 NEEDS_CURRENCY = ("in_currency",)
 
 
