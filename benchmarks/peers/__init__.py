@@ -1,4 +1,4 @@
-"""Other semantic compilers, each in a virtual environment of its own under `.bench/`, timed by a script of its own."""
+"""Other compilers and engines, each in a virtual environment of its own under `.bench/`, timed by its own script."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ PEERS = (
 )
 
 
-def measure(peer: Peer) -> dict[str, list[float]] | str:
-    """Milliseconds by task, or why the peer could not be measured."""
+CHDB = Peer("chDB 4.4.0", ("chdb==4.4.0", "pyarrow"), "time_chdb.py")
+
+
+def measure(peer: Peer, *arguments: str) -> dict[str, list[float]] | str:
+    """Milliseconds by task, or why the peer could not be measured. The arguments are the script's."""
     folder = FOLDER / peer.name.split()[0].lower()
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
@@ -40,7 +43,11 @@ def measure(peer: Peer) -> dict[str, list[float]] | str:
             return f"cannot be installed ({done.stderr.strip().splitlines()[-1:]})"
         (folder / "ready").touch()
     done = subprocess.run(
-        [python, "-W", "ignore", HERE / peer.script], capture_output=True, text=True, check=False, cwd=folder
+        [python, "-W", "ignore", HERE / peer.script, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
     )
     if done.returncode != 0:
         return f"fails ({done.stderr.strip().splitlines()[-1:]})"

@@ -6,7 +6,7 @@ One entry per entity is found first and walked alone; where every entry has to b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlmesh_project.funnels.declaration import Funnel
 from sqlmesh_project.funnels.entries import first_entries, furthest_entries
@@ -16,11 +16,14 @@ from sqlmesh_project.funnels.scope import (
     EVENTS,
     Part,
     bound,
+    counted,
     event_id_sql,
     journeys,
     micros_sql,
     numbers,
     place_of_sql,
+    step_filter,
+    within_reach,
 )
 from sqlmesh_project.funnels.unordered import gather
 from sqlmesh_project.funnels.walk import walk
@@ -30,7 +33,7 @@ Stage = Callable[[Funnel], Iterator[Part]]
 
 def paths_query(funnel: Funnel) -> str:
     """The query in the models' dialect; its interval is @start_ts to @end_ts where the funnel is incremental."""
-    parts = [*journeys(funnel), *(part for stage in _stages(funnel) for part in stage(funnel))]
+    parts = [*journeys(funnel), *(part for stage in (*_stages(funnel), _described) for part in stage(funnel))]
     recursive = "RECURSIVE " if funnel.count == "totals" else ""
     body = ",\n".join(f"{name} AS (\n{query}\n)" for name, query in parts)
     return f"WITH {recursive}{body}\n{_paths(funnel)}"
@@ -85,9 +88,9 @@ def _paths(funnel: Funnel) -> str:
         *(f"{touch}.{name}" for name in ATTRIBUTES),
         "attempted.reached_count",
     ]
-    joins = f" INNER JOIN {EVENTS} AS entries ON {_is_event(funnel, 'entries', entered)}"
+    joins = f" INNER JOIN entries ON entries.event_id = {event_id_sql(funnel, place_of_sql(entered))}"
     if touch != "entries":
-        joins += f" LEFT JOIN {EVENTS} AS touches ON {_is_event(funnel, 'touches', touched)}"
+        joins += f" LEFT JOIN touches ON touches.event_id = {event_id_sql(funnel, place_of_sql(touched))}"
     query = f"SELECT {', '.join(columns)} FROM attempted{joins}"
     if funnel.is_incremental:
         query += f" WHERE entries.occurred_at BETWEEN {bound('@start_ts')} AND {bound('@end_ts')}"
@@ -107,9 +110,18 @@ def _touched(funnel: Funnel, entered: str) -> str:
     return f"COALESCE({', '.join(reversed(moments))})"
 
 
-def _is_event(funnel: Funnel, table: str, moment: str) -> str:
-    event_id = event_id_sql(funnel, place_of_sql(moment))
-    return f"{table}.event_id = {event_id} AND {table}.record_source = '{funnel.source}'"
+def _described(funnel: Funnel) -> Iterator[Part]:
+    """The events that can open an entry, and those that can give its attributes, with the columns that are shown."""
+    first = numbers(funnel) if funnel.order == "unordered" else [1]
+    yield "entries", _events(funnel, ("event_key", "user_key", "occurred_at"), first)
+    if funnel.attribution != "first_touch":
+        yield "touches", _events(funnel, (), numbers(funnel))
+
+
+def _events(funnel: Funnel, columns: tuple[str, ...], steps: Sequence[int]) -> str:
+    shown = ", ".join(f"events.{name}" for name in ("event_id", *columns, *ATTRIBUTES))
+    limits = [*counted(funnel), f"({step_filter(funnel, *steps)})", *within_reach(funnel)]
+    return f"SELECT {shown} FROM {EVENTS} AS events WHERE {' AND '.join(limits)}"
 
 
 def _time(moment: str) -> str:

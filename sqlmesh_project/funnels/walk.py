@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sqlmesh_project.funnels.declaration import Exclusion, Funnel
-from sqlmesh_project.funnels.predicates import condition_sql, filter_sql, member_sql
+from sqlmesh_project.funnels.predicates import condition_sql, filter_sql
 from sqlmesh_project.funnels.scope import (
-    EVENTS,
     Part,
-    event_id_sql,
     micros_sql,
     moment_sql,
     numbers,
@@ -43,11 +41,11 @@ def _opened(funnel: Funnel) -> str:
     columns = ["entered.entity_key", *_reached_columns("entered.moment_1", 1)]
     if not funnel.hold_constant:
         return f"SELECT {', '.join(columns)} FROM entered"
-    columns += [f"{member_sql(name)} AS held_{number}" for number, name in enumerate(funnel.hold_constant, 1)]
-    event_id = event_id_sql(funnel, place_of_sql("entered.moment_1"))
+    columns += [f"openings.held_{number}" for number, _ in enumerate(funnel.hold_constant, 1)]
+    openings = rows_query(funnel, step_filter(funnel, 1))
     return (
-        f"SELECT {', '.join(columns)} FROM entered INNER JOIN {EVENTS} AS events"
-        f" ON events.event_id = {event_id} AND events.record_source = '{funnel.source}'"
+        f"SELECT {', '.join(columns)} FROM entered INNER JOIN ({openings}) AS openings"
+        f" ON entered.entity_key = openings.entity_key AND entered.moment_1 = {moment_sql('openings')}"
     )
 
 
