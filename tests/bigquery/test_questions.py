@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -74,4 +75,6 @@ def over_sql(question: Question, url: str) -> list[str]:
 
 def comparable(value: object) -> object:
     """Sums of whole numbers are NUMERIC on DuckDB and INT64 in BigQuery: only the values are compared."""
-    return str(value.normalize()) if hasattr(value, "normalize") else str(value) if isinstance(value, int) else value
+    if isinstance(value, bool):
+        return value
+    return f"{Decimal(value).normalize():f}" if isinstance(value, int | Decimal) else value
