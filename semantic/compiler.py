@@ -172,9 +172,8 @@ class Compiler:
     def rollup(self, name: str) -> CompiledQuery:
         """The SQL that builds the table of a rollup (`cube.name`), over the source tables. Raises KeyError for a name
         that is not a rollup's."""
-        return Compiler(self.model, dialect=self.dialect, tables=self.tables, visible_only=False).compile(
-            rollup_query(self.model, name)
-        )
+        plain = Compiler(self.model, dialect=self.dialect, tables=self.tables, visible_only=False)
+        return plain.compile(rollup_query(plain.planner.members, name))
 
     def _columns(self, plan: Plan) -> tuple[ResultColumn, ...]:
         columns = []

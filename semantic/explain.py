@@ -55,7 +55,7 @@ class Explanation:
         """All of it, to be read on a terminal."""
         sections = [
             "Plan", *self.plan.lines(1),
-            "Joins", *(f"  {path}" for path in self.join_paths),
+            "Joins", *([f"  {path}" for path in self.join_paths] or ["  nothing"]),
             "Multiplied by joins", *([f"  {cube}" for cube in self.multiplied] or ["  nothing"]),
             "Pre-aggregations", *([f"  {name}: {why or 'used'}" for name, why in self.rollups.items()] or ["  none"]),
             "Lineage", *(f"  {key} <- {', '.join(names) or 'constants'}" for key, names in self.lineage.items()),
@@ -70,10 +70,11 @@ def explain(compiler: Compiler, query: Query, *, security_context: Mapping[str, 
     asked = with_defaults(query, compiler.model)
     shape, _ = bind(compiler.admit(asked, security_context=security_context), compiler.model)
     plan = compiler.planner.plan(shape)
-    trees = tuple(_trees(plan))
+    used = compiled.used_pre_aggregations
+    trees = () if used else tuple(_trees(plan))
     return Explanation(
         compiled=compiled,
-        plan=_plan_step(plan),
+        plan=_rollup_step(plan, used[0]) if used else _plan_step(plan),
         join_paths=tuple(dict.fromkeys(_path(tree) for tree in trees)),
         multiplied=tuple(sorted({cube for tree in trees for cube in tree.multiplied})),
         rollups={found.name: found.reason for found in candidates(compiler.planner, plan, compiler.built)},
@@ -104,6 +105,12 @@ def _plan_step(plan: Plan) -> Step:
     if plan.shape.limit is not None:
         details.append(f"at most {plan.shape.limit} rows")
     return Step("result", tuple(details), tuple(_part_step(part) for part in plan.parts))
+
+
+def _rollup_step(plan: Plan, name: str) -> Step:
+    whole = _plan_step(plan)
+    values = ", ".join(value.target for value in plan.values) or "none"
+    return Step(whole.title, whole.details, (Step(f"read the pre-aggregation {name}", (f"measures: {values}",)),))
 
 
 def _part_step(part: Part) -> Step:

@@ -32,7 +32,7 @@ class Members:
         self._targets: dict[str, AnyMember] = {}
         self._dependencies: dict[str, Dependencies] = {}
         self._leaves: dict[str, tuple[str, ...]] = {}
-        self._made: dict[str, Measure] = {}
+        self._made: dict[str, Measure | Dimension] = {}
         self._static: dict[str, bool] = {}
         # Names that tables and cubes have in a statement, so that nothing else may.
         self.taken = frozenset(
@@ -53,6 +53,22 @@ class Members:
                 short_title=dimension.short_title,
                 sql=dimension.sql,
                 type="number",
+            )
+        return made
+
+    def segment_column(self, name: str) -> str:
+        """The dimension that says of a row whether a segment holds, as a rollup keeps it."""
+        segment = self.target(name)
+        made = f"{segment.full_name}__segment"
+        if made not in self._made:
+            self._made[made] = Dimension(
+                cube=segment.cube,
+                name=f"{segment.name}__segment",
+                place=segment.place,
+                title=segment.title,
+                short_title=segment.short_title,
+                sql=segment.sql,
+                type="boolean",
             )
         return made
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from semantic.datamodel.checks import snippets
 from semantic.datamodel.properties import GRANULARITIES
-from semantic.datamodel.types import DataModel, PreAggregation, RollupTime
+from semantic.datamodel.types import PreAggregation, RollupTime
 from semantic.plan.build import Planner, filter_members
 from semantic.plan.joins import JoinTree
+from semantic.plan.members import Members
 from semantic.plan.types import Keys, Plan, Rows
 from semantic.query.types import Query, TimeDimension
 
@@ -55,19 +56,22 @@ def mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
     """Why a rollup cannot answer a plan's query; "" when it can."""
     if rollup.type != "rollup":
         return f"pre-aggregations of type {rollup.type} are not used to answer queries"
-    if rollup.segments:
-        return "rollups with segments are not used to answer queries"
     if plan.shape.ungrouped:
         return "the query asks for ungrouped rows"
-    if plan.shape.segments:
-        return f"the query's segments ({', '.join(plan.shape.segments)}) are not columns of the rollup"
     return (
-        _context_mismatch(planner, rollup)
+        _segment_mismatch(planner, plan, rollup)
+        or _context_mismatch(planner, rollup)
         or _dimension_mismatch(planner, plan, rollup)
         or _join_mismatch(planner, plan, rollup)
         or _time_mismatch(planner, plan, rollup)
         or _measure_mismatch(planner, plan, rollup)
     )
+
+
+def _segment_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
+    asked = [planner.members.target(name).full_name for name in plan.shape.segments]
+    missing = [name for name in asked if name not in rollup.segments]
+    return f"the query's segments ({', '.join(missing)}) are not columns of the rollup" if missing else ""
 
 
 def _context_mismatch(planner: Planner, rollup: PreAggregation) -> str:
@@ -85,7 +89,7 @@ def _context_mismatch(planner: Planner, rollup: PreAggregation) -> str:
 def rollup_tree(planner: Planner, rollup: PreAggregation) -> JoinTree:
     """The joins that a rollup is built over."""
     times = tuple(time.dimension for time in rollup.time_dimensions)
-    return planner.tree(planner.hints_of([*rollup.measures, *rollup.dimensions, *times]))
+    return planner.tree(planner.hints_of([*rollup.measures, *rollup.dimensions, *rollup.segments, *times]))
 
 
 def _join_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
@@ -155,13 +159,16 @@ def _is_exact(plan: Plan, rollup: PreAggregation) -> bool:
     """Whether the query groups exactly as the rollup does, so that its rows are the answer as they are."""
     plain = {group.target for group in plan.groups if group.granularity is None}
     times = {RollupTime(group.target, group.granularity) for group in plan.groups if group.granularity is not None}
-    return plain == set(rollup.dimensions) and times == set(rollup.time_dimensions)
+    return not rollup.segments and plain == set(rollup.dimensions) and times == set(rollup.time_dimensions)
 
 
-def rollup_query(model: DataModel, name: str) -> Query:
-    """The query whose result is a rollup's table: columns are called as in any result. Raises KeyError."""
+def rollup_query(members: Members, name: str) -> Query:
+    """The query whose result is a rollup's table: columns are called as in any result, and each segment is one. Raises
+    KeyError."""
+    model = members.model
     cube, _, short = name.partition(".")
     rollup = next(entry for entry in model.cubes[cube].pre_aggregations if entry.name == short)
     times = tuple(TimeDimension(time.dimension, time.granularity) for time in rollup.time_dimensions)
     leaves = tuple(rollup.measures)
-    return replace(Query(), measures=leaves, dimensions=rollup.dimensions, time_dimensions=times, order=())
+    dimensions = (*rollup.dimensions, *map(members.segment_column, rollup.segments))
+    return replace(Query(), measures=leaves, dimensions=dimensions, time_dimensions=times, order=())

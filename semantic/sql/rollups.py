@@ -72,6 +72,8 @@ def _restrict(builder: SelectBuilder, select: exp.Select, plan: Plan, rollup: Pr
             stored = next(entry for entry in rollup.time_dimensions if entry.dimension == target)
             value = column(f"{alias_of(target)}_{stored.granularity}", "rollup")
             conditions.append(builder.filters.local_range(time.range, value))
+    for name in plan.shape.segments:
+        conditions.append(column(alias_of(builder.members.segment_column(name)), "rollup"))
     rows, _ = builder.planner.split_filters(plan.shape.conditions)
     for entry in rows:
         condition = builder.filters.filter(entry, lambda name: builder.expressions.member(name, scope))

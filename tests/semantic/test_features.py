@@ -241,8 +241,9 @@ def groups_by_a_stage_of_rows() -> bool:
     return with_filter <= {row["orders.asked"] for row in ours.answer(connection, model, bare)}
 
 
-_BUILDS = "it is read, and left to what builds the tables: ours are built whole, by one statement"
-_ONE = "it is read and has no effect: there is one warehouse, and nothing is cached outside of it"
+_BUILDS = "how tables are built is left to what builds them"
+_ONE = "there is one warehouse, and nothing is kept outside of it"
+_NAMES = "tables in SQL are called after their cubes"
 GAPS = (
     Gap("pre_aggregation.type: rollup_join", "notimpl", "it is read; queries are not answered from it"),
     Gap("pre_aggregation.type: rollup_lambda", "notimpl", "it is read; queries are not answered from it"),
@@ -258,6 +259,8 @@ GAPS = (
 # Read, so that the data model stays one for both, but without effect: there is nothing a test could wait for.
 WITHOUT_EFFECT = {
     "cube.data_source": _ONE, "cube.rewrite_queries": _ONE, "pre_aggregation.external": _ONE,
+    "cube.refresh_key": _ONE, "cube.refresh_key.every": _ONE, "cube.refresh_key.timezone": _ONE,
+    "cube.refresh_key.sql": _ONE, "cube.refresh_key.immutable": _ONE, "cube.sql_alias": _NAMES,
     **{f"pre_aggregation.{name}": _BUILDS for name in (
         "refresh_key", "scheduled_refresh", "partition_granularity", "build_range_start", "build_range_end", "indexes",
         "read_only", "stream_offset", "output_column_types", "unique_key_columns", "sql_alias",

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from semantic.compiler import Compiler
-from semantic.datamodel.load import load_data_model
+from semantic.datamodel.load import load_data_model, load_sources
 from semantic.explain import explain
 from semantic.query.parse import parse_query
 
@@ -77,3 +77,62 @@ def test_explain_names_joins_what_they_multiply_and_lineage() -> None:
     assert explained.join_paths == ("orders -> customers (many_to_one)",)
     assert explained.multiplied == ("customers",)
     assert explained.lineage["orders.revenue_per_customer"] == ("orders.amount", "customers.id")
+
+
+WITH_SEGMENTS = """
+cubes:
+  - name: sales
+    sql_table: core.orders
+    dimensions:
+      - { name: id, sql: id, type: number, primary_key: true }
+      - { name: status, sql: status, type: string }
+      - { name: ordered_at, sql: ordered_at, type: time }
+    measures:
+      - { name: count, type: count }
+      - { name: revenue, sql: amount, type: sum }
+      - { name: mean, sql: amount, type: avg }
+    segments:
+      - { name: large, sql: "{CUBE}.amount > 20" }
+      - { name: known, sql: "{CUBE}.status IS NOT NULL" }
+    pre_aggregations:
+      - { name: daily, measures: [count, revenue, mean], dimensions: [status], segments: [large],
+          time_dimension: ordered_at, granularity: day }
+"""
+
+
+@pytest.fixture
+def sales(connection: duckdb.DuckDBPyConnection) -> Compiler:
+    model = load_sources({"sales.yml": WITH_SEGMENTS})
+    built = Compiler(model, visible_only=False, pre_aggregations={"sales.daily": "core.sales_daily"})
+    connection.execute(f"CREATE OR REPLACE TABLE core.sales_daily AS {built.rollup('sales.daily').sql}")
+    return built
+
+
+@pytest.mark.parametrize("segments", [[], ["sales.large"]])
+def test_same_rows_by_the_segments_that_a_rollup_keeps(
+    sales: Compiler, connection: duckdb.DuckDBPyConnection, segments: list[str]
+) -> None:
+    payload = {"measures": ["sales.count", "sales.revenue"], "dimensions": ["sales.status"], "segments": segments}
+    query = parse_query(payload, sales.model, now=datetime(2025, 1, 1, tzinfo=UTC))
+    fast, slow = sales.compile(query), Compiler(sales.model, visible_only=False).compile(query)
+    assert fast.used_pre_aggregations == ("sales.daily",)
+    rows = [sorted(map(repr, connection.execute(one.sql, list(one.parameters)).fetchall())) for one in (fast, slow)]
+    assert rows[0] == rows[1]
+    assert rows[0]
+
+
+def test_segments_split_the_groups_of_a_rollup(sales: Compiler) -> None:
+    day = [{"dimension": "sales.ordered_at", "granularity": "day"}]
+    payload = {"measures": ["sales.mean"], "dimensions": ["sales.status"], "timeDimensions": day}
+    explained = explain(sales, parse_query(payload, sales.model, now=datetime(2025, 1, 1, tzinfo=UTC)))
+    assert explained.rollups["sales.daily"] == "sales.mean (type avg) does not add up from finer groups"
+    payload = {"measures": ["sales.count"], "segments": ["sales.known"]}
+    explained = explain(sales, parse_query(payload, sales.model, now=datetime(2025, 1, 1, tzinfo=UTC)))
+    assert explained.rollups["sales.daily"] == "the query's segments (sales.known) are not columns of the rollup"
+
+
+def test_explain_shows_the_rollup_that_is_read(sales: Compiler) -> None:
+    query = parse_query({"measures": ["sales.count"]}, sales.model, now=datetime(2025, 1, 1, tzinfo=UTC))
+    explained = explain(sales, query)
+    assert [step.title for step in explained.plan.children] == ["read the pre-aggregation sales.daily"]
+    assert explained.join_paths == ()
