@@ -22,13 +22,21 @@ def sqlmesh_config(settings: Settings, *, in_memory: bool = False) -> Config:
     gateways = (
         IN_MEMORY if in_memory else {settings.gateway: _placed(read_gateway(content, settings.gateway), settings)}
     )
-    if settings.bigquery and not in_memory:
-        from headrace.bigquery.sqlmesh import register
-
-        register()
+    _register(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     # SQLMesh connects to every gateway that it is told of, and nobody has the credentials of all
     return Config.parse_obj({**content, "default_gateway": next(iter(gateways)), "gateways": gateways})
+
+
+def _register(settings: Settings) -> None:
+    """Let SQLMesh know our connections; each takes its time to import."""
+    if settings.bigquery is None:
+        return
+    from headrace import state
+    from headrace.bigquery import sqlmesh
+
+    sqlmesh.register()
+    state.register()
 
 
 def _placed(gateway: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

@@ -26,6 +26,14 @@ class GatewayConnection(BigQueryConnectionConfig):
         method: Literal["oauth", "service-account"] = "service-account" if self.keyfile else "oauth"
         return {"client": open_client(BigQueryConnection(type=self.type_, method=method, **given))}
 
+    @property
+    def _extra_engine_config(self) -> dict[str, Any]:
+        return {**super()._extra_engine_config, "labels": self.labels}
+
+    @property
+    def _engine_adapter(self) -> type[EngineAdapter]:
+        return GatewayAdapter
+
 
 class EmulatorConnection(GatewayConnection):
     """The same for the emulator, of which SQLMesh knows nothing."""
@@ -40,8 +48,17 @@ class EmulatorConnection(GatewayConnection):
         return EmulatorAdapter
 
 
-class EmulatorAdapter(BigQueryEngineAdapter):
-    """SQLMesh's hands in BigQuery. Each override says which gap of the emulator it mends."""
+class GatewayAdapter(BigQueryEngineAdapter):
+    """SQLMesh's hands in BigQuery, with the gateway's labels on every job beside SQLMesh's own."""
+
+    @property
+    def _job_params(self) -> dict[str, Any]:
+        own = super()._job_params
+        return {**own, "labels": {**self._extra_config.get("labels", {}), **own.get("labels", {})}}
+
+
+class EmulatorAdapter(GatewayAdapter):
+    """The same on the emulator. Each override says which gap of the emulator it mends."""
 
     SUPPORTS_CLONING = False
     """Gap: `CREATE TABLE ... CLONE` is not understood."""

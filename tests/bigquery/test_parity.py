@@ -1,22 +1,30 @@
 """The whole chain on DuckDB and on BigQuery's emulator gives the same tables, to the row and the type.
 
-Both gateways build from one warehouse file: what landed is the same, and everything after it must be.
+Both gateways build from one warehouse file: what landed is the same, and everything after it must be, though the first
+build on the emulator is killed while it ships and again while it computes.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
 
+from headrace.bigquery.client import open_client
 from headrace.bigquery.emulator import Emulator
 from headrace.config import load_settings
-from headrace.gateways import EMULATOR
+from headrace.gateways import DUCKDB, EMULATOR
+from tests.bigquery.loading import connection_to
 from tests.bigquery.parity import differences, layers, tables
-from tests.commandline import headrace
+from tests.commandline import environ, headrace
 
 HELD_BACK = ("*-2025-06-30.*", "events-tsv.tsv.gz")
 """Files of the sample that come with the second batch: the last day's, and one with rows of every day."""
@@ -39,11 +47,32 @@ def build_both(data: Path, *options: str) -> None:
 
 
 def assert_alike(data: Path) -> None:
-    environ = {**os.environ, "HEADRACE_DATA": str(data)}
-    ours = tables(load_settings(environ={**environ, "HEADRACE_GATEWAY": "duckdb"}))
-    theirs = tables(load_settings(environ={**environ, "HEADRACE_GATEWAY": EMULATOR}))
+    ours = tables(load_settings(environ={**environ(data), "HEADRACE_GATEWAY": DUCKDB}))
+    theirs = tables(load_settings(environ={**environ(data), "HEADRACE_GATEWAY": EMULATOR}))
     assert layers(ours) == {"raw", "staging", "core", "marts"}
     assert differences(ours, theirs) == []
+
+
+def kill_a_build(data: Path, emulator: Emulator, *, when: Callable[[], bool]) -> None:
+    """Begin a build on the emulator, and kill it as no handler can hear of, once `when` says so."""
+    command = [sys.executable, "-m", "headrace", "build", "--quiet", "--gateway", EMULATOR]
+    with (
+        (data / "killed.log").open("w") as log,
+        subprocess.Popen(command, env=environ(data), stdout=log, stderr=log) as process,
+    ):
+        while not when():
+            assert process.poll() is None, f"the build was over too early: {(data / 'killed.log').read_text()}"
+            time.sleep(0.05)
+        process.kill()
+
+
+def made(client: bigquery.Client, dataset: str, *, filled: bool = False) -> int:
+    """How many tables a dataset has; `filled`: those with rows."""
+    try:
+        found = [client.get_table(table.reference) for table in client.list_tables(dataset)]
+    except NotFound:
+        return 0
+    return sum(bool(table.num_rows) or not filled for table in found)
 
 
 @pytest.mark.slow
@@ -56,7 +85,11 @@ def test_first_load_second_batch_and_restatement(emulator: Emulator, tmp_path: P
         place = waiting / path.relative_to(sample)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(path, place)
-    build_both(tmp_path)
+    headrace("build", data=tmp_path)
+    client = open_client(connection_to(emulator))
+    kill_a_build(tmp_path, emulator, when=lambda: made(client, "raw", filled=True) >= 3)
+    kill_a_build(tmp_path, emulator, when=lambda: made(client, "sqlmesh__core") >= 4)
+    headrace("build", "--gateway", EMULATOR, data=tmp_path)
     assert_alike(tmp_path)
 
     shutil.copytree(waiting, sample, dirs_exist_ok=True)

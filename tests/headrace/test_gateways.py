@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlmesh.utils import CorrelationId
 
+from headrace.bigquery.sqlmesh import GatewayAdapter
 from headrace.config import load_settings
 from headrace.errors import ConfigError, WarehouseError
 from headrace.gateways import BigQueryConnection, bigquery_connection, resolved
@@ -65,6 +67,13 @@ def test_sqlmesh_gets_the_gateway_of_bigquery(tmp_path: Path, monkeypatch: pytes
     assert (gateway.connection.type_, gateway.connection.get_catalog()) == ("bigquery", "shop")
     assert gateway.state_connection is not None
     assert getattr(gateway.state_connection, "database", None) == str(tmp_path / "state_bigquery.duckdb")
+
+
+def test_every_job_of_a_plan_has_the_labels_of_the_gateway() -> None:
+    labelled = GatewayAdapter(lambda: None, labels={"application": "headrace"})
+    assert labelled._job_params["labels"] == {"application": "headrace"}
+    of_a_plan = labelled.with_settings(correlation_id=CorrelationId.from_plan_id("abc"))
+    assert of_a_plan._job_params["labels"] == {"application": "headrace", "sqlmesh_plan": "abc"}
 
 
 def test_a_key_file_that_is_not_there(tmp_path: Path) -> None:
