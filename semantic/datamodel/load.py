@@ -147,8 +147,9 @@ def _merged(name: str, reading: Reading, below: tuple[str, ...]) -> Node:
             reading.report.add(extends.place, path, "unknown_cube", f"there is no {definition.kind} `{base_name}`")
         return node
     if base_name in (*below, name):
-        if not below:
-            reading.report.add(extends.place, path, "cycle", f"`{name}` extends itself")
+        if base_name == (*below, name)[0]:
+            chain = " -> ".join((*below, name, base_name))
+            reading.report.add(extends.place, path, "cycle", f"`{base_name}` extends itself: {chain}")
         return node
     return _merge(_merged(base_name, reading, (*below, name)), node)
 

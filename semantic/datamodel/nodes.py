@@ -15,6 +15,9 @@ from semantic.errors import Problem
 # The C loader has the same marks and is several times faster, where PyYAML was built with it.
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_DEEPEST = 100
+_MOST = 200_000
+
 Scalar = str | int | float | bool | None
 
 # YAML 1.2 core, as Cube's own loader reads it: `yes`, `on` and dates are texts.
@@ -61,6 +64,7 @@ class NodeReader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
+        self._count = 0
 
     def read(self, text: str) -> Node | None:
         """The file's document, or None when it is empty or is not YAML."""
@@ -84,8 +88,9 @@ class NodeReader:
 
     def _convert(self, node: yaml.Node, path: str, *, snake: bool, above: frozenset[int]) -> Node:
         place = Place(self.file, node.start_mark.line + 1)
-        if id(node) in above:
-            self._note(place.line, path, "yaml", "an alias refers to what contains it")
+        refusal = self._refusal(node, above)
+        if refusal:
+            self._note(place.line, path, "yaml", refusal)
             return Node(None, place)
         above |= {id(node)}
         if isinstance(node, yaml.MappingNode):
@@ -94,21 +99,33 @@ class NodeReader:
             children = (
                 self._convert(child, f"{path}[{index}]", snake=snake, above=above)
                 for index, child in enumerate(node.value)
+                if self._count <= _MOST
             )
             return Node(tuple(children), place)
         return Node(_scalar(node), place)
+
+    def _refusal(self, node: yaml.Node, above: frozenset[int]) -> str:
+        """Why a value is not read: aliases can make a small file endless, or larger than any memory."""
+        if id(node) in above:
+            return "an alias refers to what contains it"
+        if len(above) >= _DEEPEST:
+            return f"is nested more than {_DEEPEST} levels deep"
+        self._count += 1
+        return f"the file has more than {_MOST} values, counting what aliases repeat" if self._count == _MOST else ""
 
     def _pairs(
         self, node: yaml.MappingNode, path: str, *, snake: bool, above: frozenset[int]
     ) -> Iterator[tuple[str, Node]]:
         seen: set[str] = set()
-        for key_node, value_node in node.value:
+        for key_node, value_node in () if self._count > _MOST else (*node.value, *_merged(node, 0)):
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
                 self._note(line, path, "yaml", "a key must be a plain word")
                 continue
             key = snake_case(key_node.value) if snake else key_node.value
             where = f"{path}.{key}" if path else key
+            if _is_merge(key_node, value_node) or (key in seen and key_node not in [own for own, _ in node.value]):
+                continue
             if key in seen:
                 self._note(line, where, "duplicate_key", f"`{key}` is given twice")
                 continue
@@ -116,6 +133,21 @@ class NodeReader:
             # What stands in meta is the author's own: its keys are kept as they are.
             value = self._convert(value_node, where, snake=snake and key != "meta", above=above)
             yield key, Node(value.value, Place(self.file, line))
+
+
+def _is_merge(key: yaml.Node, value: yaml.Node) -> bool:
+    """Whether a pair is `<<: *alias`: the other mapping's pairs, where there are none of one's own."""
+    entries = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    plain = isinstance(key, yaml.ScalarNode) and key.value == "<<" and not key.style
+    return plain and all(isinstance(entry, yaml.MappingNode) for entry in entries)
+
+
+def _merged(node: yaml.MappingNode, depth: int) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    for key, value in node.value:
+        if _is_merge(key, value) and depth < _DEEPEST:
+            for entry in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                yield from ((own, inner) for own, inner in entry.value if not _is_merge(own, inner))
+                yield from _merged(entry, depth + 1)
 
 
 def snake_case(key: str) -> str:

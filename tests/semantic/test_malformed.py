@@ -222,3 +222,75 @@ def test_no_value_of_a_user_reaches_the_sql(model: DataModel) -> None:
             compiled = compile_query(model, query, dialect=dialect, security_context=None, tables=None)
             assert "zq" not in compiled.sql
             assert any("zq" in str(parameter) for parameter in compiled.parameters)
+
+
+GOOD = """cubes:
+  - name: a
+    sql_table: t
+    dimensions:
+      - {name: id, sql: id, type: number, primary_key: true}
+    measures:
+      - {name: count, type: count}
+"""
+
+
+def _measure(sql: str) -> str:
+    return GOOD + f"      - {{name: m, type: number, sql: {sql!r}}}\n"
+
+
+NASTY = {
+    "a bomb of aliases": (
+        "b0: &b0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+        + "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 10)}]\n" for n in range(1, 10)),
+        "yaml",
+    ),
+    "an alias of itself": (GOOD + "    meta: &m {a: *m}\n", "yaml"),
+    "a deep list": (GOOD + f"    meta: {{x: {'[' * 900}{']' * 900}}}\n", "yaml"),
+    "a deeper list": (GOOD + f"    meta: {{x: {'[' * 5000}{']' * 5000}}}\n", "yaml"),
+    "deep mappings": ("cubes: " + "{a: " * 300 + "1" + "}" * 300, "yaml"),
+    "keys that are lists": (GOOD + "    ? [1, 2]\n    : x\n", "yaml"),
+    "two documents": (GOOD + "---\n" + GOOD, "yaml"),
+    "a control character": (GOOD.replace("count", "co\0nt"), "yaml"),
+    "half a character": (GOOD.replace("name: a", 'name: "\\uD800"'), "yaml"),
+    "an object of Python": (GOOD + "    title: !!python/object/apply:os.system ['true']\n", "type"),
+    "loops in loops": (
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}" + GOOD,
+        "jinja",
+    ),
+    "a huge text": ("{% set x = 'x' * 999999999999 %}" + GOOD, "jinja"),
+    "a huge list": ("{% set x = [1] * 999999999 %}" + GOOD, "jinja"),
+    "a huge power": ("{% set x = 9 ** 99999999 %}" + GOOD, "jinja"),
+    "a macro of itself": ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}" + GOOD, "jinja"),
+    "a way out of the sandbox": ("{{ ''.__class__.__mro__ }}" + GOOD, "jinja"),
+    "another file": ("{% include 'x' %}" + GOOD, "jinja"),
+    "parentheses": (_measure("(" * 3000 + "1" + ")" * 3000), "sql_syntax"),
+    "negations": (_measure("NOT " * 3000 + "1"), "sql_syntax"),
+    "cases": (_measure("CASE WHEN 1=1 THEN " * 500 + "1" + " END" * 500), "sql_syntax"),
+    "a lambda that computes": (_measure("{FILTER_PARAMS.a.id.filter(lambda x: 1/0)}"), "bad_reference"),
+    "a lambda of any number": (_measure("{FILTER_PARAMS.a.id.filter(lambda *x: x)}"), "bad_reference"),
+    "a group of a number": (_measure("{FILTER_GROUP(1)}"), "bad_reference"),
+    "a group of columns": (_measure("{FILTER_GROUP(FILTER_PARAMS.a.id)}"), "bad_reference"),
+    "a utility without a column": (_measure("{SQL_UTILS.convertTz()}"), "bad_reference"),
+    "half a column": (_measure("{SQL_UTILS.convertTz('x))')}"), "sql_syntax"),
+    "extensions in a circle": (
+        "cubes: [{name: a, extends: b}, {name: b, extends: c}, {name: c, extends: a}]",
+        "cycle",
+    ),
+    "itself": (_measure("{m}"), "cycle"),
+    "a link to nowhere": (
+        GOOD.replace("true}", "true, links: [{name: x, label: y, url: '{z}'}]}"),
+        "unknown_reference",
+    ),
+    "a view apart from nothing": (GOOD + "views: [{name: v, cubes: [{split: true, join_path: [1]}]}]", "required"),
+    "a group of groups": (GOOD + "view_groups: [{name: x, includes: [{name: x, includes: [[[]]]}]}]", "type"),
+}
+
+
+@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.timeout(20)
+def test_nasty_files(name: str) -> None:
+    text, rule = NASTY[name]
+    with pytest.raises(DataModelError) as raised:
+        load_sources({"a.yml": text})
+    assert rule in {problem.rule for problem in raised.value.problems}
+    assert all(problem.file == "a.yml" and problem.line >= 1 for problem in raised.value.problems)

@@ -192,3 +192,26 @@ def test_a_folder_is_read_with_all_below(tmp_path: Path) -> None:
     assert load_data_model(tmp_path).cubes["orders"].place.file == "cubes/orders.yml"
     with pytest.raises(DataModelError, match="no such folder"):
         load_data_model(tmp_path / "nowhere")
+
+
+def test_mappings_that_are_merged() -> None:
+    model = load_sources(
+        {
+            "a.yml": """
+cubes:
+  - &base
+    name: a
+    sql_table: t
+    dimensions:
+      - &id { name: id, sql: id, type: number, primary_key: true }
+  - <<: *base
+    name: b
+    dimensions:
+      - { <<: *id, type: string }
+      - { <<: [{ title: T }, *id], name: other, primary_key: false }
+"""
+        }
+    )
+    assert model.cubes["b"].sql_table == "t"
+    assert model.cubes["b"].dimensions["id"].type == "string"
+    assert model.cubes["b"].dimensions["other"].short_title == "T"
