@@ -55,11 +55,14 @@ def _quantile(value: exp.Expr, fraction: exp.Expr | None, *, is_discrete: bool) 
         last = exp.Greatest(this=exp.Sub(this=number, expression=_number(1)), expressions=[_number(0)])
         return _element(value, last)
     steps = exp.Paren(this=exp.Sub(this=count, expression=_number(1)))
-    place = exp.Paren(this=exp.Mul(this=fraction, expression=steps))
-    below, above = _element(value, _integer("FLOOR", place)), _element(value, _integer("CEIL", place))
-    share = exp.Paren(this=exp.Sub(this=place.copy(), expression=_call("FLOOR", place)))
-    step = exp.Mul(this=exp.Paren(this=exp.Sub(this=above, expression=below)), expression=share)
-    return exp.Paren(this=exp.Add(this=below.copy(), expression=step))
+    share = exp.Cast(this=fraction, to=exp.DataType(this=exp.DataType.Type.DOUBLE))
+    place = exp.Paren(this=exp.Mul(this=share, expression=steps))
+    beyond = exp.Paren(this=exp.Sub(this=place, expression=_call("FLOOR", place)))
+    short = exp.Paren(this=exp.Sub(this=_number(1), expression=beyond))
+    # as DuckDB interpolates, to the last digit
+    below = exp.Mul(this=_element(value, _integer("FLOOR", place)), expression=short)
+    above = exp.Mul(this=_element(value, _integer("CEIL", place)), expression=beyond.copy())
+    return exp.Paren(this=exp.Add(this=below, expression=above))
 
 
 def _element(value: exp.Expr, place: exp.Expr) -> exp.Expr:
