@@ -248,10 +248,15 @@ def _escape_like(value: str) -> str:
     return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+# No column of whole numbers holds more digits.
+_LARGEST = 10**38
+
+
 def _number(entry: Condition, value: str) -> Value:
     try:
-        return int(value)
-    except ValueError:
+        whole = int(value)
+        return whole if abs(whole) < _LARGEST else float(value)
+    except (ValueError, OverflowError):
         pass
     try:
         number = Decimal(value)

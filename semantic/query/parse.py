@@ -305,8 +305,20 @@ def _condition(value: Mapping[str, Any], place: str) -> Condition:
     return Condition(name, str(operator), tuple(_value(item, place) for item in values or ()))
 
 
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _value(value: Any, place: str) -> str | None:
-    if value is None or isinstance(value, str):
+    if value is None:
+        return value
+    if isinstance(value, str):
+        if not value.isascii() and not _is_text(value):
+            raise _invalid(f'"{place}" has half of a character in it, which is no text', place)
         return value
     if isinstance(value, bool):
         return "true" if value else "false"

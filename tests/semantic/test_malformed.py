@@ -294,3 +294,16 @@ def test_nasty_files(name: str) -> None:
         load_sources({"a.yml": text})
     assert rule in {problem.rule for problem in raised.value.problems}
     assert all(problem.file == "a.yml" and problem.line >= 1 for problem in raised.value.problems)
+
+
+def test_a_number_of_too_many_digits_is_compared_as_a_double() -> None:
+    query = {"measures": ["orders.count"], "filters": [{"member": "orders.id", "operator": "lt", "values": [10**400]}]}
+    compiled = compile_query(bazaar_model(), parse_query(query, bazaar_model(), now=NOW))
+    assert compiled.parameters == (float("inf"),)
+
+
+def test_half_a_character_is_no_value() -> None:
+    condition = {"member": "orders.status", "operator": "contains", "values": ["\ud800"]}
+    with pytest.raises(QueryError, match="half of a character") as raised:
+        parse_query({"measures": ["orders.count"], "filters": [condition]}, bazaar_model(), now=NOW)
+    assert raised.value.place == "filters[0]"
