@@ -21,7 +21,7 @@ EMULATOR_SECONDS = 20.0
 """The emulator is on this machine: what it has not answered for so long, it never will."""
 
 _QUOTED_VIEW = re.compile(r"`(INFORMATION_SCHEMA\.\w+)`", re.IGNORECASE)
-_BARE_NUMERIC = re.compile(r"\bAS NUMERIC\)")
+_CAST_COLUMN = re.compile(r"CAST\((?P<column>`\w+`(\.`\w+`)*) AS NUMERIC\)")
 _LEADING_COMMENT = re.compile(r"\A\s*/\*.*?\*/\s*", re.DOTALL)
 
 
@@ -77,10 +77,11 @@ class EmulatorClient(bigquery.Client):
     def query(self, query: str, *arguments: Any, **options: Any) -> bigquery.QueryJob:
         """Gaps: quoted `INFORMATION_SCHEMA.X` is not found, and a comment in front hides what kind a statement is.
 
-        A cast to NUMERIC, which has nine decimals in BigQuery and takes no precision there, keeps three.
+        A cast to NUMERIC, which has nine decimals in BigQuery and takes no precision there, keeps three; a parsed one
+        keeps them all.
         """
         mended = _QUOTED_VIEW.sub(r"\1", _LEADING_COMMENT.sub("", query))
-        mended = _BARE_NUMERIC.sub("AS NUMERIC(38, 9))", mended)
+        mended = _CAST_COLUMN.sub(r"PARSE_NUMERIC(CAST(\g<column> AS STRING))", mended)
         options.setdefault("job_retry", None)
         options["retry"] = _RETRY
         options["timeout"] = options.get("timeout") or EMULATOR_SECONDS * 30
