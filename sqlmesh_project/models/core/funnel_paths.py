@@ -43,11 +43,12 @@ def entrypoint(sql: str) -> Callable[[MacroEvaluator], exp.Expr]:
 
 
 def kind(funnel: Funnel) -> dict[str, Any]:
-    """Entries change until their window has passed, and as late rows come: so far a run looks back."""
+    """Entries change until their window has passed, and as late rows come or give earlier ones their user: so far a
+    run looks back."""
     if not funnel.is_incremental:
         return {"name": ModelKindName.FULL}
     days = math.ceil(funnel.conversion_window / 86400)
-    lookback = f"@EVAL(@lookback_days + {days})"
+    lookback = f"@EVAL(@lookback_days + @identity_window_days + {days})"
     return {"name": ModelKindName.INCREMENTAL_BY_TIME_RANGE, "time_column": "entered_at", "lookback": lookback}
 
 

@@ -2,7 +2,7 @@ MODEL (
   name core.sessions,
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column started_at,
-    lookback @EVAL(@lookback_days + 1)
+    lookback @EVAL(@lookback_days + @identity_window_days + 1)
   ),
   grain session_key,
   references user_key,
