@@ -22,6 +22,9 @@ METADATA_KEY = "headrace"
 STAGING = ".staging"
 _COMPRESSION_LEVEL = 1
 """Files of level 3, which is usual, are no smaller, and take half as long again to compress."""
+_ROW_GROUP = 120_000
+"""Groups end with the chunk that reaches this, and stay below the 122,880 rows of the engine's own groups. Those that go
+beyond leave groups of few rows in the raw table, and the engine then writes it all again to join them."""
 DISK_FULL = "No space left"
 """How the engine's messages tell a full disk."""
 
@@ -44,7 +47,7 @@ def stage(connection: duckdb.DuckDBPyConnection, rows: str, identity: Identity, 
     try:
         connection.execute(
             f"COPY ({rows}) TO {sql.text(target)} (FORMAT parquet, COMPRESSION zstd, "
-            f"COMPRESSION_LEVEL {_COMPRESSION_LEVEL}, KV_METADATA {metadata})"
+            f"COMPRESSION_LEVEL {_COMPRESSION_LEVEL}, ROW_GROUP_SIZE {_ROW_GROUP}, KV_METADATA {metadata})"
         )
     except duckdb.Error as error:
         target.unlink(missing_ok=True)

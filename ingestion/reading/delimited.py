@@ -14,6 +14,10 @@ from ingestion.fingerprint import line_count
 from ingestion.reading.incoming import FAULT, FAULTY_TEXT, LINES, Incoming, column_names
 from ingestion.reading.records import LONGEST_RECORD, Dialect, write_records
 
+_BUFFER = 2 * LONGEST_RECORD
+"""Bytes that a thread reads at once. The engine would take 16 of the longest records, which few files have: then one
+thread reads alone, and holds a quarter of a gigabyte."""
+
 csv.field_size_limit(LONGEST_RECORD)
 
 
@@ -39,6 +43,7 @@ def attempt_by_engine(
         "compression": sql.text(compression or "none"),
         "strict_mode": "true",
         "max_line_size": str(LONGEST_RECORD),
+        "buffer_size": str(_BUFFER),
     }
     source = f"read_csv({sql.text(path)}, {', '.join(f'{key} = {value}' for key, value in options.items())})"
     select = (
