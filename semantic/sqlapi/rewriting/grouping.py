@@ -7,11 +7,11 @@ DuckDB runs over it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from semantic.datamodel.types import Dimension, Measure, Place, Reference, Segment, Sql
+from semantic.datamodel.types import Dimension, Measure, MemberPath, Place, Reference, Segment, Sql
 from semantic.query.types import Condition, TimeDimension
 from semantic.sqlapi.errors import MeasureMisuse, NotSupported, SqlApiError
 from semantic.sqlapi.rewriting.measures import is_aggregate, measure_of
@@ -22,6 +22,8 @@ DONE = "headrace_done"
 """Marks column nodes that already stand for a column of a sub-select, and the compiled sub-selects themselves."""
 
 AdHoc = Dimension | Measure
+# What is aggregated from rows, and not from other measures.
+_FILTERED = ("sum", "avg", "min", "max", "count", "count_distinct", "count_distinct_approx")
 ConstantOf = Callable[[exp.Expr], object]
 """The value of a constant expression (literals, bound parameters, casts of them); raises LookupError for others."""
 
@@ -42,6 +44,8 @@ class Parts:
     sources: Sources
     alias: str
     constant_of: ConstantOf
+    original: Callable[[str], Measure]
+    """The measure of a cube by its full name."""
     dimensions: list[str] = field(default_factory=list)
     time_dimensions: list[TimeDimension] = field(default_factory=list)
     measures: list[str] = field(default_factory=list)
@@ -64,7 +68,8 @@ class Parts:
 
     def dimension(self, column: Column) -> exp.Column:
         if isinstance(column.member, Segment):
-            raise needs_truth(exp.column(column.member.name))
+            name = exp.column(column.member.name, table=column.source.alias, quoted=True)
+            return self.expression(name, is_measure=False)
         if column.full_name not in self.dimensions:
             self.dimensions.append(column.full_name)
         return self.reference(column.full_name, None, self._name(column))
@@ -104,6 +109,25 @@ class Parts:
             self.ad_hoc.append(made)
         return self.reference(f"{cube.name}.{name}", None, name)
 
+    def filtered(self, column: Column, condition: exp.Expr) -> exp.Column:
+        """A measure of those rows only for which a condition holds: made for this statement, in its cube and here.
+
+        Raises NotSupported for a measure that is computed from others, which the condition would have to reach.
+        """
+        shown = column.member
+        path = shown.alias_of if shown.alias_of is not None else MemberPath((shown.cube,), shown.name)
+        if not isinstance(shown, Measure) or shown.type not in _FILTERED or shown.rolling_window or shown.multi_stage:
+            hint = "Filter in WHERE, or compute it from FILTER over the measures that it is made of."
+            raise NotSupported(f'FILTER over the measure "{shown.name}" is not possible', hint=hint)
+        name = f"filtered_{len(self.ad_hoc) + 1}"
+        text = condition.sql("duckdb")
+        sql = self._sql(condition, text, shown.place)
+        original = self.original(path.name)
+        made = replace(original, name=name, filters=(*original.filters, sql))
+        self.ad_hoc += [made, replace(shown, name=name, alias_of=MemberPath(path.cubes, name))]
+        self.measures.append(f"{shown.cube}.{name}")
+        return self.reference(f"{shown.cube}.{name}", None, name)
+
     def condition(self, node: exp.Expr) -> Condition:
         """A condition with a sub-query in it, as a member of its own that must be true."""
         cube = self.sources.all[0].cube
@@ -127,8 +151,6 @@ class Parts:
             found = self.sources.require(column)
             if isinstance(found.member, Measure):
                 raise needs_measure_call(column)
-            if isinstance(found.member, Segment):
-                raise needs_truth(column)
             name = f"__member_{len(references) + 1}"
             cube, _, member = found.full_name.partition(".")
             references[name] = Reference(name, "member", (cube, member))
@@ -141,14 +163,6 @@ def needs_measure_call(column: exp.Column) -> MeasureMisuse:
         f'measure "{column.name}" must be aggregated',
         position=position_of(column.this),
         hint=f"Write MEASURE({column.name}).",
-    )
-
-
-def needs_truth(column: exp.Column) -> NotSupported:
-    return NotSupported(
-        f'segment "{column.name}" can only be asked whether it is true',
-        position=position_of(column.this),
-        hint=f"Write WHERE {column.name} IS TRUE, joined by AND.",
     )
 
 
@@ -323,8 +337,9 @@ class Grouping:
         if is_aggregate(node) and not in_window(node):
             return self._aggregate(node)
         if isinstance(node, exp.Filter) and not in_window(node) and is_aggregate(node.this):
-            if not _counts_some_rows(node.this) and measure_of(node.this, self._parts.sources) is not None:
-                raise NotSupported("FILTER over a measure is not possible", hint="Filter in WHERE, or in a sub-select.")
+            measure = None if _counts_some_rows(node.this) else measure_of(node.this, self._parts.sources)
+            if measure is not None:
+                return self._parts.filtered(measure, node.expression.this)
             return self._parts.expression(node, is_measure=True)
         if isinstance(node, exp.Column):
             return self._column(node)

@@ -15,7 +15,7 @@ from sqlglot import exp
 from semantic.datamodel.types import Dimension, Measure, Segment
 from semantic.query.types import Condition, Filter, SqlCondition
 from semantic.sqlapi.errors import MeasureMisuse
-from semantic.sqlapi.rewriting.grouping import Parts, client_columns, needs_truth
+from semantic.sqlapi.rewriting.grouping import Parts, client_columns
 from semantic.sqlapi.rewriting.tables import Column, Sources, position_of
 
 _COMPARISONS: dict[type[exp.Expr], str] = {exp.GT: "gt", exp.GTE: "gte", exp.LT: "lt", exp.LTE: "lte"}
@@ -46,7 +46,7 @@ def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
 def push(conditions: Sequence[exp.Expr], parts: Parts) -> Pushed:
     """Conditions that must all hold, as filters and segments.
 
-    Raises MeasureMisuse for a measure in them, NotSupported for a segment that is not just asked for.
+    Raises MeasureMisuse for a measure in them.
     """
     sources = parts.sources
     filters: list[Filter] = []
@@ -197,8 +197,6 @@ def _tree(part: exp.Expr, sources: Sources) -> SqlCondition:
                 position=position_of(column.this),
                 hint=f"Groups are filtered in HAVING: HAVING MEASURE({column.name}) > ...",
             )
-        if isinstance(found.member, Segment):
-            raise needs_truth(column)
         members.append(found.full_name)
         cube, _, name = found.full_name.partition(".")
         column.replace(exp.column(name, table=cube, quoted=True))

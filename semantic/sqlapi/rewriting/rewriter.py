@@ -7,20 +7,19 @@ compiled queries are run first, and the statement reads tables of their rows: se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from sqlglot import exp
 
 from semantic.compiler import CompiledQuery
-from semantic.datamodel.types import DataModel, Dimension, Measure, Segment
+from semantic.datamodel.types import DataModel, Measure
 from semantic.query.types import Query
 from semantic.sql.literals import with_literals
-from semantic.sql.parameters import parse_compiled
 from semantic.sqlapi.errors import MeasureMisuse, NotSupported, SqlApiError
 from semantic.sqlapi.rewriting import predicates
 from semantic.sqlapi.rewriting.differences import speak_duckdb
+from semantic.sqlapi.rewriting.embedding import parsed, rename, with_members
 from semantic.sqlapi.rewriting.grouping import (
     DONE,
     AdHoc,
@@ -47,6 +46,8 @@ from semantic.sqlapi.rewriting.tables import (
     Sources,
     find_table,
     public_members,
+    row_members,
+    star_column,
 )
 from semantic.sqlapi.staging import Input
 
@@ -166,6 +167,11 @@ class Rewriter:
                 raise LookupError
             return value
         return predicates.literal_value(node)
+
+    def _original(self, name: str) -> Measure:
+        member = self._model.member(name)
+        assert isinstance(member, Measure)
+        return member
 
     # Queries, from the inside out.
 
@@ -289,7 +295,7 @@ class Rewriter:
 
     def _grouped(self, select: exp.Select, sources: Sources) -> None:
         alias = sources.all[0].alias if len(sources.all) == 1 else "semantic"
-        parts = Parts(sources, alias, self._constant)
+        parts = Parts(sources, alias, self._constant, self._original)
         where = select.args.get("where")
         conditions = [part.copy() for part in predicates.conjuncts(where.this)] if where else []
         grouping = Grouping(parts, group_keys(select, sources))
@@ -346,7 +352,7 @@ class Rewriter:
     def _rows(self, select: exp.Select, sources: Sources) -> None:
         """Rows, not groups: the sub-select has the columns that the statement names."""
         alias = sources.all[0].alias if len(sources.all) == 1 else "semantic"
-        parts = Parts(sources, alias, self._constant)
+        parts = Parts(sources, alias, self._constant, self._original)
         segments = self._take_segments(select, sources)
         self._expand_stars(select, sources)
         moved = moved_into_rows(select, sources) if self._is_staged else Moved()
@@ -400,7 +406,7 @@ class Rewriter:
             wanted = part.table if isinstance(part, exp.Column) else ""
             for source in sources.all:
                 if wanted in ("", source.alias):
-                    expanded += [_star_column(source, name) for name in row_members(source)]
+                    expanded += [star_column(source, name) for name in row_members(source)]
         select.set("expressions", expanded)
 
     def _take_segments(self, select: exp.Select, sources: Sources) -> tuple[str, ...]:
@@ -434,7 +440,7 @@ class Rewriter:
         for item in items:
             if item.source is None:
                 continue
-            parts = Parts(Sources((item.source,)), item.source.alias, self._constant)
+            parts = Parts(Sources((item.source,)), item.source.alias, self._constant, self._original)
             for column in client_columns(select):
                 if column.table != item.source.alias:
                     continue
@@ -452,7 +458,7 @@ class Rewriter:
             if isinstance(part, exp.Star):
                 for item in items:
                     if item.source is not None:
-                        expanded += [_star_column(item.source, name) for name in row_members(item.source)]
+                        expanded += [star_column(item.source, name) for name in row_members(item.source)]
                     else:
                         star = exp.Column(
                             this=exp.Star(), table=exp.to_identifier(item.node.alias_or_name, quoted=True)
@@ -460,7 +466,7 @@ class Rewriter:
                         expanded.append(star)
             elif isinstance(part, exp.Column) and part.is_star and part.table in sources.by_alias:
                 source = sources.by_alias[part.table]
-                expanded += [_star_column(source, name) for name in row_members(source)]
+                expanded += [star_column(source, name) for name in row_members(source)]
             else:
                 expanded.append(part)
         select.set("expressions", expanded)
@@ -477,14 +483,14 @@ class Rewriter:
         self._queries.append(query)
         tree = self._staged(compiled) if self._is_staged else self._bind(compiled)
         names = {(output.member, output.granularity): output.name for output in outputs}
-        _rename(tree, compiled, names)
+        rename(tree, compiled, names)
         embedded = exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
         embedded.meta[DONE] = True
         return embedded
 
     def _bind(self, compiled: CompiledQuery) -> exp.Select:
         """The compiled query with its parameters among those of the statement."""
-        tree = _parse_compiled(compiled.sql).copy()
+        tree = parsed(compiled.sql).copy()
         shift = len(self._values)
         for mark in tree.find_all(exp.Placeholder):
             if str(mark.this).isdigit():
@@ -506,55 +512,12 @@ class Rewriter:
         return exp.select(*named_columns).from_(exp.to_identifier(table.name, quoted=True))
 
 
-@lru_cache(maxsize=512)
-def _parse_compiled(sql: str) -> exp.Select:
-    tree = parse_compiled(sql)
-    assert isinstance(tree, exp.Select)
-    return tree
-
-
-def _rename(tree: exp.Select, compiled: CompiledQuery, names: Mapping[tuple[str, str | None], str]) -> None:
-    """Call the compiled columns what the statement calls them. Times leave their zone behind: all are UTC."""
-    by_alias = {column.alias: column for column in compiled.columns}
-    for part in tree.expressions:
-        column = by_alias[part.alias]
-        if column.type == "time" and column.granularity is None:
-            part.set("this", exp.cast(part.this, "TIMESTAMP", dialect="duckdb"))
-        part.set("alias", exp.to_identifier(names[(column.member, column.granularity)], quoted=True))
-
-
-def with_members(model: DataModel, members: Sequence[AdHoc]) -> DataModel:
-    """The data model with members that only this statement has."""
-    cubes = dict(model.cubes)
-    for member in members:
-        cube = cubes[member.cube]
-        if isinstance(member, Dimension):
-            cubes[cube.name] = replace(cube, dimensions={**cube.dimensions, member.name: member})
-        else:
-            cubes[cube.name] = replace(cube, measures={**cube.measures, member.name: member})
-    return replace(model, cubes=cubes)
-
-
-def row_members(source: Source) -> list[str]:
-    """The columns of `SELECT *`: dimensions, and measures that have a value for a single row."""
-    return [
-        name
-        for name, member in public_members(source.cube).items()
-        if not isinstance(member, Segment)
-        and not (isinstance(member, Measure) and (member.rolling_window or member.multi_stage))
-    ]
-
-
 def fold_names(tree: exp.Expr) -> None:
     """Unquoted names in lower case, as PostgreSQL reads them; afterwards all are quoted."""
     for identifier in tree.find_all(exp.Identifier):
         if not identifier.args.get("quoted"):
             identifier.set("this", str(identifier.this).lower())
             identifier.set("quoted", True)
-
-
-def _star_column(source: Source, name: str) -> exp.Expr:
-    return exp.alias_(exp.column(name, table=source.alias, quoted=True), name, quoted=True)
 
 
 def _is_semantic_join(join: exp.Join | None) -> bool:

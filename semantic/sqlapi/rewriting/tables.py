@@ -123,3 +123,18 @@ def position_of(node: exp.Expr | None) -> int | None:
     """The 1-based place in the statement where a name stands, where sqlglot has kept it."""
     start = node.meta.get("start") if node is not None else None
     return None if start is None else int(start) + 1
+
+
+def row_members(source: Source) -> list[str]:
+    """The columns of `SELECT *`: dimensions, and measures that have a value for a single row."""
+    return [
+        name
+        for name, member in public_members(source.cube).items()
+        if not isinstance(member, Segment)
+        and not (isinstance(member, Measure) and (member.rolling_window or member.multi_stage))
+    ]
+
+
+def star_column(source: Source, name: str) -> exp.Expr:
+    """A column that `*` stands for."""
+    return exp.alias_(exp.column(name, table=source.alias, quoted=True), name, quoted=True)

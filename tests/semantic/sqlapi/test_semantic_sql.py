@@ -133,6 +133,22 @@ CASES: list[tuple[str, list[tuple[object, ...]]]] = [
     # A measure beside an aggregate over a dimension.
     ("SELECT status, MEASURE(count), MAX(city) FROM sales GROUP BY 1 ORDER BY 1 LIMIT 1", [("done", 3, "Paris")]),
     ("SELECT MEASURE(total), COUNT(*) FILTER (WHERE city = 'Paris') FROM sales", [(Decimal(495), 2)]),
+    # A measure of some rows.
+    ("SELECT MEASURE(total) FILTER (WHERE city = 'Paris'), MEASURE(total), SUM(total) FILTER (WHERE big) FROM sales",
+     [(Decimal(330), Decimal(495), Decimal(370))]),
+    ("SELECT status, COUNT(DISTINCT buyers) FILTER (WHERE amount > 50 OR city IS NULL) AS n, AVG(average) FILTER "
+     "(WHERE amount < 100) FROM sales GROUP BY 1 ORDER BY 1 LIMIT 2", [("done", 2, 55.0), ("new", 1, 10.0)]),
+    ("SELECT COUNT(*) FROM sales GROUP BY status HAVING MEASURE(count) FILTER (WHERE NOT big) > 1", [(3,)]),
+    # Segments are columns that are true or not.
+    ("SELECT big, MEASURE(count) FROM sales GROUP BY 1 ORDER BY 2", [(True, 2), (False, 4)]),
+    ("SELECT status, big FROM sales WHERE amount > 70 ORDER BY amount",
+     [("done", False), ("done", True), ("void", True)]),
+    ("SELECT MEASURE(total) FROM sales WHERE big OR status = 'new'", [(Decimal(380),)]),
+    ("SELECT MEASURE(total) FROM sales WHERE NOT big", [(Decimal(125),)]),
+    ("SELECT MEASURE(total) FROM sales WHERE big IS FALSE AND city IS NULL", [(Decimal(15),)]),
+    ("SELECT CASE WHEN big THEN 'large' ELSE 'small' END AS size, MEASURE(count) FROM sales GROUP BY 1 ORDER BY 1",
+     [("large", 2), ("small", 4)]),
+    ("SELECT s.status FROM sales s JOIN (VALUES ('void')) v(a) ON v.a = s.status WHERE s.big", [("void",)]),
     # What DuckDB does over the compiled sub-select.
     ("WITH a AS (SELECT status, MEASURE(count) AS n FROM sales GROUP BY 1) SELECT sum(n), max(n) FROM a", [(6, 3)]),
     ("SELECT status, ROUND(100.0 * MEASURE(count) / SUM(MEASURE(count)) OVER (), 1) FROM sales GROUP BY 1"
@@ -167,8 +183,8 @@ REFUSED: list[tuple[str, type[SqlApiError], str]] = [
     ("SELECT status, MEASURE(total) FROM sales WHERE total > 3 GROUP BY 1", MeasureMisuse, "WHERE"),
     ("SELECT status, amount, MEASURE(total) FROM sales GROUP BY 1", MeasureMisuse, "must appear in the GROUP BY"),
     ("SELECT MEASURE(total) FROM sales GROUP BY ROLLUP(status)", SqlApiError, "ROLLUP"),
-    ("SELECT MEASURE(total) FILTER (WHERE city = 'Paris') FROM sales", SqlApiError, "FILTER"),
-    ("SELECT big FROM sales", SqlApiError, "segment"),
+    ("SELECT MEASURE(ratio) FILTER (WHERE city = 'Paris') FROM sales", SqlApiError, "FILTER"),
+    ("SELECT MEASURE(running) FILTER (WHERE status = 'done') FROM orders", SqlApiError, "FILTER"),
     ("SELECT statu FROM sales", UnknownColumn, "statu"),
     ("SELECT s.x FROM sales s", UnknownColumn, "s.x"),
     ("SELECT 1 FROM secrets", UnknownTable, "secrets"),
