@@ -93,8 +93,9 @@ def open_sides(settings: Settings, *names: str) -> Iterator[duckdb.DuckDBPyConne
             yield backend.con
         return
     reader = open_reader(settings)
-    connection = duckdb.connect(config={"TimeZone": "UTC"})
+    connection = duckdb.connect()
     try:
+        connection.execute("SET TimeZone = 'UTC'")
         for name in dict.fromkeys(names):
             table, _, environment = name.partition("@")
             layer, _, short = table.rpartition(".")
