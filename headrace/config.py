@@ -36,6 +36,10 @@ class ServeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_seconds: float = 0.5
     """The warehouse file is released after so long without a query."""
     query_timeout_seconds: float = 600.0
+    tls_certificate: str | None = None
+    """PEM file of the certificate with its chain: REST is then https, and the SQL API offers TLS."""
+    tls_key: str | None = None
+    """PEM file of the certificate's key."""
 
 
 class CostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +136,7 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.env
         gateway=gateway,
         sources=MappingProxyType({name: data / path for name, path in section.sources.items()}),
         variables=MappingProxyType(_mapping(content, "variables")),
-        serve=_serve(section.serve, environ),
+        serve=_serve(section.serve, environ, root),
         cost=section.cost,
         bigquery=bigquery_connection(read_gateway(content, gateway, environ), f"{CONFIG_FILE}: gateways.{gateway}"),
     )
@@ -170,8 +174,8 @@ def _gateway(content: Mapping[str, object], environ: Mapping[str, str]) -> str:
     return name
 
 
-def _serve(settings: ServeSettings, environ: Mapping[str, str]) -> ServeSettings:
-    """Secrets belong in the environment, not in a file under version control."""
+def _serve(settings: ServeSettings, environ: Mapping[str, str], root: Path) -> ServeSettings:
+    """Secrets belong in the environment, not in a file under version control. Paths are seen from the project."""
     named = {
         "api_secret": "HEADRACE_API_SECRET",
         "sql_user": "HEADRACE_SQL_USER",
@@ -181,4 +185,9 @@ def _serve(settings: ServeSettings, environ: Mapping[str, str]) -> ServeSettings
     settings = msgspec.structs.replace(settings, **found)
     if (settings.sql_user is None) != (settings.sql_password is None):
         raise ConfigError("HEADRACE_SQL_USER and HEADRACE_SQL_PASSWORD go together: set both or neither")
-    return settings
+    if settings.tls_certificate is None and settings.tls_key is None:
+        return settings
+    if settings.tls_certificate is None or settings.tls_key is None:
+        raise ConfigError(f"{CONFIG_FILE}: serve.tls_certificate and serve.tls_key go together: set both or neither")
+    certificate, key = root / settings.tls_certificate, root / settings.tls_key
+    return msgspec.structs.replace(settings, tls_certificate=str(certificate), tls_key=str(key))

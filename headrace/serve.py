@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 import warnings
 from collections.abc import Callable
 
@@ -41,23 +42,37 @@ def serve(settings: Settings, terminal: Terminal, environment: str) -> None:
             f"HEADRACE_API_SECRET is shorter than {SECURE_SECRET_BYTES} bytes: tokens can be forged by guessing it"
         )
         warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
+    tls = tls_of(settings.serve)
     engine = open_engine(settings, environment, on_broken=terminal.warn)
 
     def ready(rest: str, sql: str) -> None:
         terminal.out.print(f"REST API  {rest}\nSQL API   {sql}", soft_wrap=True)
         terminal.say("Press Ctrl-C to stop.")
 
-    uvloop.run(_serve(engine, settings.serve, ready))
+    uvloop.run(_serve(engine, settings.serve, tls, ready))
 
 
-async def _serve(engine: Engine, settings: ServeSettings, ready: Ready) -> None:
+def tls_of(settings: ServeSettings) -> ssl.SSLContext | None:
+    """What the servers encrypt with; None where no certificate is set. Raises HeadraceError for one that is none."""
+    if settings.tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        message = f"serve.tls_certificate {settings.tls_certificate} cannot be used: {error}"
+        raise HeadraceError(message) from error
+    return context
+
+
+async def _serve(engine: Engine, settings: ServeSettings, tls: ssl.SSLContext | None, ready: Ready) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
-    rest = await _listen_rest(engine, settings)
+    rest = await _listen_rest(engine, settings, tls)
     try:
-        sql = await _listen_sql(engine, settings)
+        sql = await _listen_sql(engine, settings, tls)
         try:
             user = f"{settings.sql_user}@" if settings.sql_user else ""
             ready(rest.url, f"postgresql://{user}{settings.host}:{sql.port}/headrace")
@@ -68,19 +83,18 @@ async def _serve(engine: Engine, settings: ServeSettings, ready: Ready) -> None:
         await rest.close()
 
 
-async def _listen_rest(engine: Engine, settings: ServeSettings) -> RestServer:
+async def _listen_rest(engine: Engine, settings: ServeSettings, tls: ssl.SSLContext | None) -> RestServer:
     try:
-        return await start_rest_server(create_app(engine, settings), settings.host, settings.rest_port)
+        return await start_rest_server(create_app(engine, settings), settings.host, settings.rest_port, tls)
     except OSError as error:
         raise _port_taken("REST", settings.host, settings.rest_port, error) from error
 
 
-async def _listen_sql(engine: Engine, settings: ServeSettings) -> SqlServer:
+async def _listen_sql(engine: Engine, settings: ServeSettings, tls: ssl.SSLContext | None) -> SqlServer:
     users = {settings.sql_user: settings.sql_password} if settings.sql_user and settings.sql_password else {}
-    server = SqlServer(
-        SqlPlanner(engine),
-        SqlSettings(settings.host, settings.sql_port, users, query_timeout_seconds=settings.query_timeout_seconds),
-    )
+    timeout = settings.query_timeout_seconds
+    served = SqlSettings(settings.host, settings.sql_port, users, query_timeout_seconds=timeout, tls=tls)
+    server = SqlServer(SqlPlanner(engine), served)
     try:
         await server.start()
     except OSError as error:

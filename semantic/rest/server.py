@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,11 +31,12 @@ class RestServer:
     port: int
     _server: _Server
     _task: asyncio.Task[None]
+    is_encrypted: bool = False
 
     @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/cubejs-api/v1"
+        return f"{'https' if self.is_encrypted else 'http'}://{host}:{self.port}/cubejs-api/v1"
 
     async def close(self) -> None:
         """Stop listening, let the requests under way finish, then return."""
@@ -46,8 +48,10 @@ class RestServer:
         await asyncio.shield(self._task)
 
 
-async def start_rest_server(app: Starlette, host: str = "127.0.0.1", port: int = 4000) -> RestServer:
-    """Listens before it returns. Raises OSError when the address is taken."""
+async def start_rest_server(
+    app: Starlette, host: str = "127.0.0.1", port: int = 4000, tls: ssl.SSLContext | None = None
+) -> RestServer:
+    """Listens before it returns, with `tls` for https only. Raises OSError when the address is taken."""
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,
@@ -56,13 +60,15 @@ async def start_rest_server(app: Starlette, host: str = "127.0.0.1", port: int =
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
+    config.load()
+    config.ssl = tls
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
     if task.done():
         await task
-    return RestServer(host, listener.getsockname()[1], server, task)
+    return RestServer(host, listener.getsockname()[1], server, task, tls is not None)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -73,6 +73,7 @@ def test_our_section(project: Path) -> None:
         ("headrace: [\n", {}, "not valid YAML"),
         ("", {"HEADRACE_GATEWAY": "snowflake"}, "gateway 'snowflake' is not in config.yaml; known: duckdb"),
         ("", {"HEADRACE_SQL_USER": "bi"}, "go together"),
+        ("headrace: {serve: {tls_key: key.pem}}\n", {}, "serve.tls_certificate and serve.tls_key go together"),
     ],
 )
 def test_what_cannot_be(project: Path, text: str, environ: dict[str, str], message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,10 +97,10 @@ class SocketTalk:
 
 
 @contextmanager
-def serving(app: Starlette) -> Iterator[RestServer]:
+def serving(app: Starlette, tls: ssl.SSLContext | None = None) -> Iterator[RestServer]:
     """The application on a free port, in a thread of its own."""
     with event_loop() as loop:
-        server = asyncio.run_coroutine_threadsafe(start_rest_server(app, port=0), loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(start_rest_server(app, port=0, tls=tls), loop).result(10)
         try:
             yield server
         finally:
