@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from semantic.engine import Engine
@@ -132,3 +134,16 @@ def test_extended_meta_shows_sql_as_cube_prints_it(api: httpx.Client) -> None:
         {"name": "readers", "relationship": "belongsTo", "sql": "`${CUBE}.reader_id = ${readers.id}`"}
     ]
     assert next(one["sql"] for one in loans["measures"] if one["name"] == "loans.fees") == "`${CUBE}.fee`"
+
+
+def test_pages_of_other_origins_read_what_nobody_foresaw(engine: Engine) -> None:
+    app = create_app(engine, Serving())
+
+    def broken(_: Request) -> Response:
+        raise RuntimeError("a defect")
+
+    app.router.routes.append(Route("/broken", broken))
+    with serving(app) as server:
+        answer = httpx.get(f"http://127.0.0.1:{server.port}/broken")
+    assert answer.status_code == 500
+    assert answer.headers.get_list("access-control-allow-origin") == ["*"]
