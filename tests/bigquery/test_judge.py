@@ -15,6 +15,7 @@ from headrace.bigquery.client import open_client
 from headrace.bigquery.emulator import Emulator
 from headrace.bigquery.reader import BigQueryReader
 from semantic.datamodel.load import load_data_model
+from semantic.datamodel.types import DataModel
 from tests.bigquery.loading import connection_to
 from tests.semantic.judge import bazaar, ours, rows
 from tests.semantic.judge.conftest import BAZAAR
@@ -47,10 +48,14 @@ def reader(local: duckdb.DuckDBPyConnection, emulator: Emulator) -> BigQueryRead
     return BigQueryReader(client, connection_to(emulator))
 
 
+@pytest.fixture(scope="module")
+def model() -> DataModel:
+    return load_data_model(BAZAAR)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", QUERIES)
-def test_handwritten(name: str, local: duckdb.DuckDBPyConnection, reader: BigQueryReader) -> None:
-    model = load_data_model(BAZAAR)
+def test_handwritten(name: str, local: duckdb.DuckDBPyConnection, reader: BigQueryReader, model: DataModel) -> None:
     compiled = ours.compiled(model, QUERIES[name], "bigquery")
     table = reader.fetch(compiled.sql, compiled.parameters, lambda _: nullcontext())
     keys = {column.alias: column.key for column in compiled.columns}
