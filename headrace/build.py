@@ -40,6 +40,10 @@ def build(settings: Settings, *, environment: str, restate: bool, terminal: Term
     arrivals = _arrivals(settings, environment)
     _tell_late(arrivals, restate, terminal)
     span = arrivals.restated() if restate else arrivals.span
+    if settings.bigquery is not None:
+        from headrace.cost.report import hold_budget
+
+        hold_budget(settings, environment, terminal)
     waiting = apply_models(settings, environment, span, arrivals.tables, terminal)
     report = _check(settings, environment, terminal)
     _remember(settings, environment, arrivals, waiting, is_restated=restate or not arrivals.late)

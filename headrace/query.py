@@ -10,6 +10,7 @@ import msgspec
 from headrace.config import Settings
 from headrace.errors import HeadraceError
 from headrace.semantics import open_engine
+from semantic.compiler import Compiler
 from semantic.engine import Cancellation, Engine
 from semantic.explain import explain
 from semantic.query.types import Query
@@ -30,11 +31,17 @@ def run_query(settings: Settings, text: str, *, environment: str, warn: Callable
     return _ask_rest(engine, text) if text.lstrip().startswith("{") else _ask_sql(engine, text)
 
 
-def explain_query(settings: Settings, text: str, *, environment: str, warn: Callable[[str], None]) -> str:
-    """How a query, or each semantic query within a SELECT, is answered. Raises SemanticError, HeadraceError."""
+def explain_query(
+    settings: Settings, text: str, *, environment: str, warn: Callable[[str], None], dialect: str | None = None
+) -> str:
+    """How a query, or each semantic query within a SELECT, is answered, in SQL of the gateway or of `dialect`.
+
+    Raises SemanticError, HeadraceError.
+    """
     engine = open_engine(settings, environment, on_broken=warn)
     queries = (_parse(engine, text),) if text.lstrip().startswith("{") else plan_sql(engine, text).queries
-    return "\n\n".join(explain(engine.compiler(), query).text() for query in queries)
+    compiler = Compiler(engine.model, dialect=dialect, tables=engine.tables()) if dialect else engine.compiler()
+    return "\n\n".join(explain(compiler, query).text() for query in queries)
 
 
 def _ask_rest(engine: Engine, text: str) -> QueryResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -15,6 +16,11 @@ from headrace.terminal import OutputFormat, Terminal
 
 Text = Annotated[str, typer.Argument(help="A Cube REST query as JSON, or semantic SQL; - reads standard input.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
+
+
+class SqlDialect(StrEnum):
+    DUCKDB = "duckdb"
+    BIGQUERY = "bigquery"
 
 
 def query(
@@ -35,6 +41,9 @@ def query(
 
 def explain(
     text: Text,
+    dialect: Annotated[
+        SqlDialect | None, typer.Option(help="SQL of this engine (default: that of the gateway).", metavar="ENGINE")
+    ] = None,
     environment: Environment = PRODUCTION,
     gateway: Gateway = None,
     quiet: Quiet = False,
@@ -44,7 +53,9 @@ def explain(
     from headrace.query import explain_query
 
     terminal = Terminal(quiet=quiet)
-    found = explain_query(load_settings(), read_text(text), environment=environment, warn=terminal.warn)
+    found = explain_query(
+        load_settings(), read_text(text), environment=environment, warn=terminal.warn, dialect=dialect
+    )
     sys.stdout.write(found + "\n")
 
 

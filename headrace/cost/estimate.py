@@ -31,6 +31,10 @@ class CostError(HeadraceError):
     """A cost cannot be estimated, or is over the budget."""
 
 
+class Unmeasured(CostError):
+    """A table that a query reads is not there yet."""
+
+
 @dataclass(frozen=True)
 class Scan:
     """One table in a query: the bytes of the columns and partitions that are read."""
@@ -60,13 +64,13 @@ class Estimate:
 def estimate(query: exp.Query, statistics: Statistics, views: Mapping[str, exp.Query] | None = None) -> Estimate:
     """Estimate a query in BigQuery's dialect over tables called `layer.table`; `views` are read through to their own.
 
-    Raises CostError for a table of which nothing is known.
+    Raises Unmeasured for a table of which nothing is known, CostError.
     """
     tree = _expanded(query.copy(), views or {})
     known = {_name(table) for table in tree.find_all(exp.Table) if table.db}
     missing = sorted(known - set(statistics))
     if missing:
-        raise CostError(f"nothing is known of {', '.join(missing)}: build it first")
+        raise Unmeasured(f"nothing is known of {', '.join(missing)}: build it first")
     try:
         lean = optimize(tree, schema=_schema(statistics, known), dialect="bigquery", rules=_RULES)
     except SqlglotError as error:

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from rich.markup import escape
 from sqlglot import exp
 
 from headrace.config import Settings
-from headrace.cost.estimate import CostError
+from headrace.cost.estimate import CostError, Unmeasured
 from headrace.cost.meter import Bill, DryRun, Estimated, Meter
 from headrace.cost.models import ModelCost, load_models, model_costs, partitions, views
 from headrace.cost.pricing import usd
 from headrace.cost.statistics import measure
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, WarehouseError
+from headrace.terminal import Terminal
 from headrace.warehouse import open_reader
 from semantic.datamodel.load import load_data_model
 from semantic.engine import Engine
@@ -91,6 +93,24 @@ def require_budget(cost: PlanCost, budget: float | None) -> None:
             f"a run would cost {cost.run_usd:.2f} USD, over the budget of {budget:.2f} USD: "
             "raise headrace.cost.budget_usd_per_run, or make the models read less (`headrace cost plan`)"
         )
+
+
+def hold_budget(settings: Settings, environment: str, terminal: Terminal) -> None:
+    """On BigQuery, say what a build will cost before it begins. Raises CostError where that is over the budget.
+
+    The emulator costs nothing, and is measured only where a budget is set. What is built for the first time has no
+    tables to measure: `maximum_bytes_billed` of the gateway limits its jobs.
+    """
+    budget = settings.cost.budget_usd_per_run
+    if settings.bigquery is None or (settings.bigquery.is_emulator and budget is None):
+        return
+    try:
+        cost = plan_cost(settings, environment)
+    except (Unmeasured, WarehouseError) as error:
+        terminal.say(f"what this build costs cannot be told before it: {escape(str(error))}")
+        return
+    terminal.say(f"a run of all models costs about {cost.run_usd:.4f} USD, a first build {cost.full_usd:.4f} USD")
+    require_budget(cost, budget)
 
 
 @contextmanager

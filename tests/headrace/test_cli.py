@@ -94,6 +94,13 @@ def test_explain_shows_the_sql(built: Path) -> None:
     text = run("explain", SQL, data=built).stdout
     assert "consent.event_count <- " in text
     assert 'FROM "marts"."consent_events"' in text
+    assert "FROM `marts`.`consent_events`" in run("explain", "--dialect", "bigquery", SQL, data=built).stdout
+
+
+def test_cost_of_a_query(built: Path) -> None:
+    found = json.loads(run("cost", "query", "--format", "json", SQL, data=built).stdout)
+    assert [row["table"] for row in found["tables"]] == ["marts.consent_events"]
+    assert found["total"][0]["bytes billed"] == 10 * 1024 * 1024
 
 
 def test_quarantine_shows_rows_with_reasons(built: Path) -> None:

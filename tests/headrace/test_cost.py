@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -10,12 +11,15 @@ from sqlglot import exp
 from sqlmesh.core.dialect import parse
 from sqlmesh.core.model import Model, load_sql_based_model
 
-from headrace.cost.estimate import CostError, estimate
+from headrace.config import CostSettings, Settings, load_settings
+from headrace.cost import report
+from headrace.cost.estimate import CostError, Unmeasured, estimate
 from headrace.cost.meter import Bill, DryRun, Estimated
 from headrace.cost.models import ModelCost, model_costs, partitions, views
 from headrace.cost.pricing import MB, TIB, billed_bytes, usd
 from headrace.cost.report import PlanCost, require_budget
 from headrace.cost.statistics import Statistics, TableSize, measure
+from headrace.terminal import Terminal
 from tests.semantic.sqlapi.readers import Memory
 
 JUNE = [dt.date(2025, 6, day) for day in (1, 2, 3)]
@@ -100,7 +104,7 @@ def test_columns_and_partitions_that_are_read(sql: str, read: dict[str, int]) ->
 
 
 def test_a_table_of_which_nothing_is_known() -> None:
-    with pytest.raises(CostError, match=r"nothing is known of core\.gone: build it first"):
+    with pytest.raises(Unmeasured, match=r"nothing is known of core\.gone: build it first"):
         estimate(query("SELECT a FROM core.gone"), TABLES)
 
 
@@ -132,6 +136,32 @@ def test_over_the_budget() -> None:
     with pytest.raises(CostError, match=r"a run would cost 6\.25 USD, over the budget of 6\.00 USD"):
         require_budget(found, 6.0)
     assert found.year_usd == 6.25 * 365
+
+
+def test_a_build_over_the_budget_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = PlanCost([ModelCost("core.events", "FULL", TIB, TIB, TIB, 365)], "estimate", 6.25)
+    asked: list[str] = []
+
+    def plan_cost(_: Settings, environment: str) -> PlanCost:
+        asked.append(environment)
+        if environment == "new":
+            raise Unmeasured("nothing is known of core.events: build it first")
+        return found
+
+    monkeypatch.setattr(report, "plan_cost", plan_cost)
+    local = load_settings(environ={})
+    emulator = load_settings(environ={"HEADRACE_GATEWAY": "bigquery_emulator"})
+    limited = dataclasses.replace(emulator, cost=CostSettings(budget_usd_per_run=6.0))
+    report.hold_budget(local, "prod", Terminal())
+    report.hold_budget(emulator, "prod", Terminal())
+    assert asked == []
+    with pytest.raises(CostError, match="over the budget"):
+        report.hold_budget(limited, "prod", Terminal())
+    report.hold_budget(limited, "new", Terminal())
+    assert asked == ["prod", "new"]
+    assert "cannot be told before it: nothing is known of core.events" in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_bigquery_is_asked_where_it_is_there() -> None:
