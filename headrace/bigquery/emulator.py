@@ -33,6 +33,8 @@ REQUIREMENTS = (
 TABLES = "tables"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+ANSWER_SECONDS = 20.0
+"""It answers nobody while it works on a statement."""
 
 
 class EmulatorError(HeadraceError):
@@ -80,8 +82,8 @@ def forget(settings: Settings, emulator: Emulator) -> None:
     """Drop its tables, and what SQLMesh and our builds remember of them. It must not run."""
     shutil.rmtree(emulator.folder / TABLES, ignore_errors=True)
     state = read_gateway(read_config(settings.root), settings.gateway).get("state_connection", {}).get("database")
-    if state:
-        (settings.data / str(state)).unlink(missing_ok=True)
+    for name in (state, f"{state}.wal") if state else ():
+        (settings.data / str(name)).unlink(missing_ok=True)
     if settings.warehouse.is_file():
         with open_warehouse(settings, read_only=False) as backend:
             forget_builds(backend.con, settings.gateway)
@@ -173,7 +175,7 @@ def running(emulator: Emulator) -> int | None:
 def is_healthy(emulator: Emulator) -> bool:
     """Whether an emulator answers at the endpoint."""
     try:
-        return httpx.get(f"{emulator.url}/healthz", timeout=2).is_success
+        return httpx.get(f"{emulator.url}/healthz", timeout=ANSWER_SECONDS).is_success
     except httpx.HTTPError:
         return False
 

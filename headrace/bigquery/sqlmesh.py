@@ -41,7 +41,7 @@ class EmulatorConnection(GatewayConnection):
     type_: Literal["bigquery_emulator"] = Field(alias="type", default="bigquery_emulator")  # type: ignore[assignment]
 
     register_comments: bool = False
-    """Gap: its compiled parser, without which it is ten times slower, fails on the descriptions of columns."""
+    """Gap: its compiled parser, without which it is three times slower, fails on the descriptions of columns."""
 
     @property
     def _engine_adapter(self) -> type[EngineAdapter]:
