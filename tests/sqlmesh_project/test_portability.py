@@ -96,3 +96,9 @@ def test_our_models_pass(project: Context) -> None:
     # Macros may use what they make safe; funnels read properties that staging has written as JSON itself.
     assert {code for _, code in hidden} <= {"json-value", "bigquery-only"}
     assert {name.rpartition("__")[0] for name, code in hidden} <= {"staging.stg_intake", "core.funnel_paths"}
+
+
+def test_the_page_names_every_construct() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bigquery.md").read_text(encoding="utf-8")
+    rows = [f"| `{one.code}` | {one.why} | {one.instead} |" for one in CONSTRUCTS]
+    assert [row for row in rows if row not in page] == []
