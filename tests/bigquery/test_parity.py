@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,14 @@ def made(client: bigquery.Client, dataset: str, *, filled: bool = False) -> int:
     return sum(bool(table.num_rows) or not filled for table in found)
 
 
+def first_day_merged(client: bigquery.Client, table: str, since: datetime) -> str:
+    """The earliest day that statements since then have replaced in a table: its partitions before it were let alone."""
+    merge = re.compile(rf"MERGE INTO \S+{table}__.* BY SOURCE AND \S+ BETWEEN CAST\('(?P<day>.{{10}})", re.DOTALL)
+    jobs = [job for job in client.list_jobs(min_creation_time=since) if job.job_type == "query"]
+    bounds = [found["day"] for job in jobs if (found := merge.match(job.query))]
+    return min(bounds)
+
+
 def commands_of_the_page() -> list[str]:
     """What docs/bigquery.md tells to look at once the emulator is built."""
     page = " ".join((ROOT / "docs" / "bigquery.md").read_text(encoding="utf-8").split())
@@ -108,8 +117,10 @@ def test_first_load_second_batch_and_restatement(emulator: Emulator, tmp_path: P
     with sqlite3.connect(sample / "rewards" / "rewards.sqlite") as database:
         database.executescript(NEW_VERSION)
     database.close()
+    began = datetime.now(UTC)
     build_both(tmp_path)
     assert_alike(tmp_path)
+    assert first_day_merged(client, "core__events", began) > "2025-06"
 
     build_both(tmp_path, "--restate")
     assert_alike(tmp_path)
