@@ -38,6 +38,10 @@ class BigQueryReader:
                 rows = job.result(timeout=self._connection.job_execution_timeout_seconds)
                 # the emulator has no Storage API, and for the answers of a chart the REST API is as quick
                 return rows.to_arrow(create_bqstorage_client=False)
+        except TimeoutError as error:
+            job.cancel()
+            seconds = self._connection.job_execution_timeout_seconds
+            raise QueryFailed(f"the query was stopped: it took longer than {seconds} s") from error
         except FAILURES as error:
             if "stopped" in str(getattr(error, "errors", "")):
                 raise QueryInterrupted("the query was cancelled") from error
