@@ -82,7 +82,7 @@ def made(client: bigquery.Client, dataset: str, *, filled: bool = False) -> int:
 def first_day_merged(client: bigquery.Client, table: str, since: datetime) -> str:
     """The earliest day that statements since then have replaced in a table: its partitions before it were let alone."""
     merge = re.compile(rf"MERGE INTO \S+{table}__.* BY SOURCE AND \S+ BETWEEN CAST\('(?P<day>.{{10}})", re.DOTALL)
-    jobs = [job for job in client.list_jobs(max_results=5000, min_creation_time=since) if job.job_type == "query"]
+    jobs = [job for job in client.list_jobs(max_results=5000) if job.job_type == "query" and job.created >= since]
     bounds = [found["day"] for job in jobs if (found := merge.match(job.query))]
     return min(bounds)
 
