@@ -56,6 +56,8 @@ def _cast_typed(value: Expression, column: Column) -> Cast:
     malformed = value.notnull() & typed.isnull()
     if column.type is Integer and (value.type().is_floating() or value.type().is_decimal()):
         malformed |= value.notnull() & (typed.cast(value.type()) != value)
+    if column.type is Number:
+        malformed |= _nonfinite(typed)
     return Cast(typed, malformed.fill_null(False))
 
 
@@ -77,6 +79,12 @@ def _written_as(pattern: str) -> Callable[[Expression, Column], Expression]:
     return to_type
 
 
+def _to_number(present: Expression, column: Column) -> Expression:
+    """1e400 is written as a number, and is more than a number can be: engines take it for infinity."""
+    number = _written_as(_NUMBER)(present, column)
+    return ibis.ifelse(number.isinf(), ibis.null(column.dtype), number)
+
+
 def _to_boolean(present: Expression, _column: Column) -> Expression:
     word = present.lower()
     return ibis.cases((word.isin(_TRUE), True), (word.isin(_FALSE), False))
@@ -84,7 +92,7 @@ def _to_boolean(present: Expression, _column: Column) -> Expression:
 
 _TEXT_CASTS: dict[type[ColumnType], Callable[[Expression, Column], Expression]] = {
     Integer: _written_as(_INTEGER),
-    Number: _written_as(_NUMBER),
+    Number: _to_number,
     Numeric: _written_as(_NUMBER),
     Boolean: _to_boolean,
     Day: _written_as(_DAY),

@@ -89,11 +89,16 @@ def _local(source: Source, path: Path) -> Iterator[Item]:
         yield from _one(source, path, path.name)
         return
     try:
-        files = sorted(found for found in path.rglob("*") if found.is_file())
+        # a link that leads nowhere is an input that is missing, and is told
+        files = sorted(found for found in path.rglob("*") if found.is_file() or _leads_nowhere(found))
     except OSError as error:
         raise UnreadableInput(f"{path} cannot be listed: {error.strerror}") from error
     for file in files:
         yield from _one(source, file, file.relative_to(path).as_posix())
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _one(source: Source, path: Path, name: str) -> Iterator[Item]:

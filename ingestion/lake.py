@@ -23,8 +23,8 @@ STAGING = ".staging"
 _COMPRESSION_LEVEL = 1
 """Files of level 3, which is usual, are no smaller, and take half as long again to compress."""
 _ROW_GROUP = 120_000
-"""Groups end with the chunk that reaches this, and stay below the 122,880 rows of the engine's own groups. Those that go
-beyond leave groups of few rows in the raw table, and the engine then writes it all again to join them."""
+"""Groups end with the chunk that reaches this, and stay below the 122,880 rows of the engine's own groups. Those that
+go beyond leave groups of few rows in the raw table, and the engine then writes it all again to join them."""
 DISK_FULL = "No space left"
 """How the engine's messages tell a full disk."""
 

@@ -47,7 +47,7 @@ def _read(
     if file.format == "parquet":
         return read_parquet(path, file.name)
     if file.format == "jsonl":
-        return read_json_lines(path, file.name, file.compression, connection)
+        return read_json_lines(path, file.name, file.compression, spool, connection)
     if file.format == "snowplow":
         return read_enriched(path, file.compression, spool)
     dialect = Dialect("\t" if file.format == "tsv" else table.delimiter, '"')

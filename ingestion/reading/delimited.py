@@ -84,6 +84,8 @@ def _header(path: Path, name: str, compression: str | None, dialect: Dialect) ->
                     break
     except OSError as error:
         raise UnreadableInput(f"{name} cannot be read: {error}") from error
+    if taken.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableInput(f"{name}: it is UTF-16: convert it to UTF-8")
     if b"\r" in taken and b"\n" not in taken:
         raise UnreadableInput(f"{name}: its lines end with CR alone: convert them to LF or CRLF")
     if not taken.strip():

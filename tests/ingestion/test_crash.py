@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import signal
 import time
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -24,6 +25,26 @@ from headrace.config import load_settings
 from ingestion.load import ingest
 ingest(load_settings(environ={"HEADRACE_DATA": data}), "consent", exports)
 """
+STAGES = ("read", "staged", "in the transaction", "in the lake", "committed")
+"""What an ingestion has done of a batch; one that is killed is killed after one of them."""
+TRACED = """
+import os, signal
+import ingestion.commit as commit, ingestion.loader as loader
+def tell(module, name, stage):
+    done = getattr(module, name)
+    def told(*arguments):
+        result = done(*arguments)
+        with open(trace, "a") as file:
+            file.write(stage + "\\n")
+        if stage == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    setattr(module, name, told)
+for place, name, stage in zip((loader, loader, commit, commit, loader), functions, stages):
+    tell(place, name, stage)
+"""
+FUNCTIONS = ("fingerprint", "stage_batch", "merge_batch", "publish", "commit")
+"""After which each of the stages is reached."""
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["ingestion.load", "ibis.backends.duckdb"])
 
@@ -35,13 +56,16 @@ def _big(exports: Path) -> None:
         export(exports / f"events-{file}.csv", lines)
 
 
-def start(settings: Settings, exports: Path) -> ForkServerProcess:
-    """Another process that ingests."""
-    process = FORKS.Process(target=exec, args=(INGEST, {"data": str(settings.data), "exports": str(exports)}))
+def start(settings: Settings, exports: Path, last: str = "") -> ForkServerProcess:
+    """Another process that ingests, writes the stages it reaches to `trace`, and kills itself at the `last` one."""
+    told = {"trace": str(settings.data.parent / "trace"), "stages": STAGES, "functions": FUNCTIONS, "last": last}
+    names = told | {"data": str(settings.data), "exports": str(exports)}
+    process = FORKS.Process(target=exec, args=(TRACED + INGEST, names))
     process.start()
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_big")
 def test_killed_at_random_moments(settings: Settings, exports: Path) -> None:
     draw = random.Random(7)
@@ -50,15 +74,34 @@ def test_killed_at_random_moments(settings: Settings, exports: Path) -> None:
     whole = time.monotonic() - began  # how long it takes on this machine, now
     settings.warehouse.unlink()
     killed = 0
+    reached = []
     for _ in range(KILLS):
+        (settings.data.parent / "trace").write_text("started\n")
         process = start(settings, exports)
         process.join(draw.uniform(0, whole))
         killed += process.is_alive()
+        reached.append((settings.data.parent / "trace").read_text().splitlines()[-1])
         process.kill()
         process.join()
         if settings.warehouse.is_file() and batches_done(settings) == FILES:
             settings.warehouse.unlink()
     assert killed >= KILLS // 3
+    assert len(set(reached)) >= 3, f"the kills came too much alike: {reached}"
+    ingest(settings, "consent", exports)
+    assert batches_done(settings) == FILES
+    assert len(list(batches(settings.lake))) == FILES
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.usefixtures("_big")
+def test_killed_at_every_stage(settings: Settings, exports: Path, kills: int) -> None:
+    """So many kills at each stage, on one warehouse: only those after the commit have done a batch."""
+    for stage in STAGES:
+        for kill in range(1, kills + 1):
+            process = start(settings, exports, stage)
+            process.join()
+            assert process.exitcode == -signal.SIGKILL, f"{stage} was never reached"
+            assert batches_done(settings) == (kill if stage == "committed" else 0)
     ingest(settings, "consent", exports)
     assert batches_done(settings) == FILES
     assert len(list(batches(settings.lake))) == FILES

@@ -72,6 +72,22 @@ def test_lines_that_are_no_json_objects_are_put_aside(settings: Settings, export
     ]
 
 
+def test_lines_of_json_that_are_no_text_cost_only_themselves(settings: Settings, exports: Path, rows: Rows) -> None:
+    good = {"event_time": "2025-01-01", "event_name": "page_view", "region": "US"}
+    empty = dict.fromkeys(["user_id", "page", "device", "order_id"])
+    line = [json.dumps({"event_id": name} | good | empty).encode() for name in ("o1", "o2")]
+    content = b"\xef\xbb\xbf" + b"\n".join(
+        [line[0], b"", b'{"event_id": "\xff"}', b'{"event_id": "a\x01b"}', line[1], b""]
+    )
+    (exports / "events.jsonl").write_bytes(content)
+    ingest(settings, "commerce", exports)
+    assert rows("SELECT event_id FROM raw.commerce__events") == [("o1",), ("o2",)]
+    assert rows("SELECT line_number, reasons FROM quarantine.commerce__events") == [
+        (3, ["not UTF-8: invalid start byte at byte 15"]),
+        (4, ["not a JSON object"]),
+    ]
+
+
 def enriched(**values: str) -> str:
     return "\t".join(values.get(field, "") for field in FIELDS)
 

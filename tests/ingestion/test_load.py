@@ -117,6 +117,7 @@ def test_line_ends_of_windows_and_a_byte_order_mark(settings: Settings, exports:
             "events-1.csv: line 1: column rate stands there more than once",
         ),
         ("events-1.csv", b"EVENT_ID,TYPE\rone,two\r", "events-1.csv: its lines end with CR alone"),
+        ("events-1.csv", HEADER.encode("utf-16"), "events-1.csv: it is UTF-16: convert it to UTF-8"),
         ("events-1.parquet", b"PAR1 cut off", "events-1.parquet: not a whole Parquet file"),
         ("events-1.jsonl", b"[1]\n", "events-1.jsonl: no line of it is a JSON object"),
         ("events-1.csv.gz", b"not compressed", "events-1.csv.gz cannot be read"),
@@ -154,6 +155,31 @@ def test_a_new_column_is_told_and_kept_in_the_lake(settings: Settings, exports: 
     )
     lake = settings.lake / result.lake_file
     assert rows(f"SELECT notice_color FROM read_parquet('{lake}')") == [("blue",)]
+
+
+def test_a_link_that_leads_nowhere_fails_by_itself(settings: Settings, exports: Path) -> None:
+    export(exports / "events-2.csv", [event(1)])
+    (exports / "events-1.csv").symlink_to(exports / "gone.csv")
+    report = ingest(settings, "consent", exports)
+    assert [result.status for result in report.results] == ["failed", "loaded"]
+    assert "events-1.csv cannot be read: No such file or directory" in report.failures[0].message
+
+
+def test_what_no_number_can_hold_is_rejected(settings: Settings, exports: Path, rows: Rows) -> None:
+    export(exports / "events-1.csv", [event(1, RATE="1e400"), event(2, RATE="1e-3"), event(3, COUNT="9" * 20)])
+    ingest(settings, "consent", exports)
+    assert rows("SELECT event_id, rate FROM raw.consent__events") == [("e2", 0.001)]
+    assert rows("SELECT rules FROM quarantine.consent__events") == [(["rate.type"],), (["count.type"],)]
+
+
+def test_many_small_files_into_a_filled_table(settings: Settings, exports: Path, rows: Rows) -> None:
+    export(exports / "events-0.csv", [event(number) for number in range(50)])
+    ingest(settings, "consent", exports)
+    for file in range(1, 6):
+        export(exports / f"events-{file}.csv", [event(number) for number in range(10 * file, 10 * file + 15)])
+    report = ingest(settings, "consent", exports)
+    assert [one.counts.rows_duplicate for one in report.results] == [0, 15, 15, 15, 10, 5]
+    assert rows("SELECT count(*), count(DISTINCT event_id) FROM raw.consent__events") == [(65, 65)]
 
 
 def test_a_place_that_is_not_there(settings: Settings, exports: Path) -> None:
