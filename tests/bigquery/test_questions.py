@@ -18,6 +18,7 @@ import pytest
 from headrace.bigquery.emulator import Emulator
 from headrace.gateways import DUCKDB, EMULATOR
 from headrace.questions import Question, load_questions
+from semantic.datamodel.load import load_data_model
 from tests.bigquery.loading import load
 
 ROOT = Path(__file__).parents[2]
@@ -29,13 +30,16 @@ def servers(built: Path, emulator: Emulator) -> Iterator[dict[str, tuple[str, st
     """A server over each gateway: its REST URL and its SQL URL. The emulator has the tables of the build."""
     with duckdb.connect(str(built / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        found = connection.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables"
-            " WHERE table_schema IN ('core', 'marts', 'contracts')"
-        ).fetchall()
-        load(connection, emulator, [(str(schema), str(table)) for schema, table in found])
+        load(connection, emulator, _tables())
     with serving(built, DUCKDB) as ours, serving(built, EMULATOR) as theirs:
         yield {DUCKDB: ours, EMULATOR: theirs}
+
+
+def _tables() -> list[tuple[str, str]]:
+    """What the data model reads."""
+    model = load_data_model(ROOT / "semantic" / "model")
+    places = {cube.sql_table for cube in model.cubes.values() if cube.sql_table}
+    return sorted((schema, table) for schema, _, table in (place.partition(".") for place in places))
 
 
 @contextmanager
