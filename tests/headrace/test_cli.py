@@ -97,10 +97,18 @@ def test_explain_shows_the_sql(built: Path) -> None:
     assert "FROM `marts`.`consent_events`" in run("explain", "--dialect", "bigquery", SQL, data=built).stdout
 
 
-def test_cost_of_a_query(built: Path) -> None:
-    found = json.loads(run("cost", "query", "--format", "json", SQL, data=built).stdout)
-    assert [row["table"] for row in found["tables"]] == ["marts.consent_events"]
-    assert found["total"][0]["bytes billed"] == 10 * 1024 * 1024
+@pytest.mark.slow
+def test_cost_of_the_models(built: Path) -> None:
+    found = json.loads(headrace("cost", "plan", "--format", "json", data=built).stdout)
+    costs = {row["model"]: row for row in found["models"]}
+    assert costs["core.events"]["first build MiB"] > costs["core.companies"]["first build MiB"] > 0
+    assert {row["runs a year"] for row in costs.values()} == {365}
+    assert not any(name.startswith("staging.") for name in costs)
+    refused = headrace("cost", "plan", "--budget", "0", data=built, code=1)
+    assert "over the budget of 0.00 USD" in refused.stderr
+    query = json.loads(headrace("cost", "query", "--format", "json", SQL, data=built).stdout)
+    assert [row["table"] for row in query["tables"]] == ["marts.consent_events"]
+    assert query["total"][0]["bytes billed"] == 10 * 1024 * 1024
 
 
 def test_quarantine_shows_rows_with_reasons(built: Path) -> None:
