@@ -344,6 +344,8 @@ class SelectBuilder:
         )  # fmt: skip
         if dimension.propagate_filters_to_sub_query or dimension.multi_stage is not None:
             inner_shape = replace(inner_shape, filters=self._propagated(dimension), segments=self.shape.segments)
+        if dimension.propagate_filters_to_sub_query:
+            inner_shape = replace(inner_shape, times=self._propagated_ranges(dimension))
         plan = self.planner.plan(inner_shape)
         plan = replace(plan, values=(Value("value", measure, measure),))
         outer, self.statement = self.statement, Statement(taken=self.members.taken)
@@ -360,6 +362,14 @@ class SelectBuilder:
         matches = [same(wrapped(self.expressions.row(key, scope)), column(key_alias(key), alias)) for key in keys]
         return self._left_join(
             exp.Subquery(this=select, alias=exp.TableAlias(this=quoted(alias))), conjunction(matches)
+        )
+
+    def _propagated_ranges(self, dimension: Dimension) -> tuple[BoundTime, ...]:
+        return tuple(
+            replace(time, granularity=None)
+            for time in self.shape.times
+            if time.range is not None
+            and dimension.full_name not in self.members.dependencies(time.dimension).sub_queries
         )
 
     def _propagated(self, dimension: Dimension) -> tuple[BoundFilter, ...]:

@@ -129,6 +129,22 @@ DIMENSIONS: Mapping[str, Query] = {
     "of_other_dimensions": {"measures": ["customers.count"], "dimensions": ["customers.tier_in_city"]},
     "proxy_to_another_cube": {"measures": ["orders.amount"], "dimensions": ["orders.buyer"]},
     "proxy_alone": {"dimensions": ["items.category_of_item"]},
+    "sub_query_of_a_range": {
+        "measures": ["customers.count"],
+        "dimensions": ["customers.spent_then"],
+        "timeDimensions": [_placed(None, HALF_YEAR)],
+    },
+    "sub_query_of_a_range_and_a_filter": {
+        "measures": ["customers.count", "orders.count"],
+        "dimensions": ["customers.spent_then"],
+        "timeDimensions": [_placed("month", HALF_YEAR)],
+        "filters": [{"member": "orders.status", "operator": "equals", "values": ["paid", "new"]}],
+    },
+    "sub_query_of_a_range_under_a_window": {
+        "measures": ["orders.rolling_month"],
+        "dimensions": ["customers.spent_then"],
+        "timeDimensions": [_placed("month", HALF_YEAR)],
+    },
     "sub_query": {"measures": ["orders.amount"], "dimensions": ["orders.items_count"]},
     "sub_query_of_a_joined_cube": {"measures": ["items.quantity"], "dimensions": ["orders.items_count"]},
     "sub_query_in_a_case": {
