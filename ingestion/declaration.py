@@ -32,6 +32,17 @@ class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count_is: CountIs
 
 
+class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A self-describing context (Snowplow), and what every version of its schema that we read has in common."""
+
+    schema: str
+    """vendor/name"""
+    model: int
+    """First number of the versions that are read; another one means another shape."""
+    required: tuple[str, ...] = ()
+    """Members that have a value in all of these versions."""
+
+
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One raw table: where its rows come from and how they are put with those loaded before."""
 
@@ -50,8 +61,8 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_column: str | None = None
     """When the row's fact happened: watermarks and late rows are measured by it."""
     sampling: Sampling | None = None
-    contexts: dict[str, str] = {}
-    """Column <- vendor/name of a self-describing context (Snowplow)."""
+    contexts: dict[str, Context] = {}
+    """Column <- self-describing context (Snowplow)."""
 
     @property
     def contract_class(self) -> type[Contract]:

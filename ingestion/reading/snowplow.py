@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingestion import sql
+from ingestion.declaration import Context
 from ingestion.reading.delimited import attempt_by_engine, attempt_by_record
 from ingestion.reading.incoming import FAULT, FAULTY_TEXT, LINES, Incoming
 from ingestion.reading.records import Dialect
@@ -32,6 +33,7 @@ _FIELDS = """
 FIELDS = tuple(_FIELDS.split())
 """The 131 fields of the canonical event model, in the order of the enriched TSV."""
 
+_CONTEXT_FAULT = "_context_fault"
 _TSV = Dialect("\t", None)
 _IS_JSON = "(CASE WHEN json_valid(contexts) THEN json_type(contexts, '$.data') = 'ARRAY' ELSE false END)"
 
@@ -42,31 +44,55 @@ def read_enriched(path: Path, compression: str | None, spool: Path) -> Iterator[
     yield attempt_by_record(path, FIELDS, compression, _TSV, 0, spool)
 
 
-def with_contexts(incoming: Incoming, contexts: Mapping[str, str]) -> Incoming:
+def with_contexts(incoming: Incoming, contexts: Mapping[str, Context]) -> Incoming:
     """Add, for each context named, the data of the first such context as JSON text, and its schema version.
 
-    Columns that the input has already (Parquet exports of a warehouse) stay as they are. Contexts that are not JSON
-    make the row faulty.
+    Columns that the input has already (Parquet exports of a warehouse) stay as they are. Contexts that are not JSON, or
+    not of the model or without the members that are declared, make the row faulty; older and newer versions of the
+    model, and members beyond those required, are taken as they are.
     """
-    missing = {column: schema for column, schema in contexts.items() if column not in incoming.columns}
+    missing = {column: context for column, context in contexts.items() if column not in incoming.columns}
     if not missing or "contexts" not in incoming.columns:
         return incoming
-    picked = ", ".join(f"{_first(schema)} AS {sql.name('found_' + column)}" for column, schema in missing.items())
+    picked = ", ".join(f"{_first(one.schema)} AS {_found(column)}" for column, one in missing.items())
     values = ", ".join(
-        f"{sql.name('found_' + column)} -> '$.data' AS {sql.name(column)}, "
-        f"regexp_extract({sql.name('found_' + column)} ->> '$.schema', '[0-9]+-[0-9]+-[0-9]+$') "
-        f"AS {sql.name(column + '_version')}"
+        f"{_found(column)} -> '$.data' AS {sql.name(column)}, {_version(column)} AS {sql.name(column + '_version')}"
         for column in missing
     )
-    broken = f"contexts IS NOT NULL AND NOT ({_IS_JSON})"
+    faults = " ".join(fault for column, one in missing.items() for fault in _faults(column, one))
     columns = (*incoming.columns, *(name for column in missing for name in (column, f"{column}_version")))
+    found = f"SELECT *, {picked} FROM ({incoming.sql})"
+    judged = (
+        f"SELECT *, CASE WHEN contexts IS NULL THEN NULL WHEN NOT ({_IS_JSON}) "
+        f"THEN 'contexts are not self-describing JSON' {faults} END AS {_CONTEXT_FAULT} FROM ({found})"
+    )
     select = (
-        f"SELECT {sql.names(incoming.columns)}, {values}, {LINES}, "
-        f"coalesce({FAULT}, CASE WHEN {broken} THEN 'contexts are not self-describing JSON' END) AS {FAULT}, "
-        f"coalesce({FAULTY_TEXT}, CASE WHEN {broken} THEN contexts END) AS {FAULTY_TEXT} "
-        f"FROM (SELECT *, {picked} FROM ({incoming.sql}))"
+        f"SELECT {sql.names(incoming.columns)}, {values}, {LINES}, coalesce({FAULT}, {_CONTEXT_FAULT}) AS {FAULT}, "
+        f"CASE WHEN {FAULT} IS NULL AND {_CONTEXT_FAULT} IS NOT NULL THEN contexts ELSE {FAULTY_TEXT} END "
+        f"AS {FAULTY_TEXT} FROM ({judged})"
     )
     return replace(incoming, sql=select, columns=columns, is_text=False)
+
+
+def _found(column: str) -> str:
+    return sql.name(f"found_{column}")
+
+
+def _version(column: str) -> str:
+    return f"regexp_extract({_found(column)} ->> '$.schema', '[0-9]+-[0-9]+-[0-9]+$')"
+
+
+def _faults(column: str, context: Context) -> Iterator[str]:
+    """WHEN clauses for a context of another model, and for each member that it lacks."""
+    is_there, version = f"{_found(column)} IS NOT NULL", _version(column)
+    said = f"{sql.text(context.schema + ' ')} || {version} ||"
+    yield (
+        f"WHEN {is_there} AND split_part({version}, '-', 1) <> '{context.model}' "
+        f"THEN {said} ' is not of model {context.model}'"
+    )
+    for member in context.required:
+        lacks = f"coalesce({_found(column)} ->> {sql.text('$.data.' + member)}, '') = ''"
+        yield f"WHEN {is_there} AND {lacks} THEN {said} {sql.text(f' lacks {member}')}"
 
 
 def _first(schema: str) -> str:

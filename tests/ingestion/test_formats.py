@@ -122,3 +122,27 @@ def test_snowplow_contexts_become_columns_whatever_their_order(settings: Setting
         (4, 4, ["contexts are not self-describing JSON"]),
         (6, 6, ["132 fields where the header has 131"]),
     ]
+
+
+def test_contexts_are_held_to_the_versions_of_their_schemas(settings: Settings, exports: Path, rows: Rows) -> None:
+    funnel, user = "com.wellthy/funnel/jsonschema/", "com.wellthy/User/jsonschema/"
+    whole = {"funnel_name": "MEMBER_INTAKE", "step_name": "VERIFY_EMAIL"}
+    listed = [
+        (f"{funnel}1-0-4", whole),
+        (f"{funnel}1-0-2", whole | {"step_action": "fail", "failure_reason": "late", "more": [1]}),
+        (f"{funnel}1-2-0", whole),
+        (f"{funnel}2-0-0", whole),
+        (f"{funnel}1-0-4", {"funnel_name": "MEMBER_INTAKE"}),
+        (f"{user}2-0-1", {"role": "MEMBER", "user_id": None}),
+        (f"{user}2-0-1", {"user_id": "u1"}),
+    ]
+    common = {"event_name": "funnel", "collector_tstamp": "2025-01-01 10:00:00.000"}
+    lines = [enriched(event_id=str(place), contexts=contexts(one), **common) for place, one in enumerate(listed)]
+    (exports / "events-1.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ingest(settings, "intake", exports)
+    assert rows("SELECT event_id FROM raw.intake__events ORDER BY 1") == [("0",), ("1",), ("2",), ("6",)]
+    assert rows("SELECT row_number, reasons[1] FROM quarantine.intake__events ORDER BY 1") == [
+        (4, "com.wellthy/funnel 2-0-0 is not of model 1"),
+        (5, "com.wellthy/funnel 1-0-4 lacks step_name"),
+        (6, "com.wellthy/User 2-0-1 lacks user_id"),
+    ]
