@@ -60,6 +60,9 @@ def _translated(sql: str) -> str:
     """What sqlglot leaves to be said: a backslash escapes in BigQuery's LIKE, `WEEK(MONDAY)` is DuckDB's week, and
     IEEE_DIVIDE its division."""
     tree = sqlglot.parse_one(sql, read="bigquery").transform(_escaped)
+    for node in reversed([node for node in tree.find_all(exp.Anonymous) if node.name.upper() == "IEEE_DIVIDE"]):
+        dividend, divisor = (exp.Paren(this=part) for part in node.expressions)
+        node.replace(exp.Paren(this=exp.Div(this=dividend, expression=divisor, typed=False)))
     translated = tree.sql("duckdb").replace("WEEK(MONDAY)", "'week'")
     return re.sub(r"[@$]p(\d+)\b", r"$\1", translated)
 
@@ -67,7 +70,4 @@ def _translated(sql: str) -> str:
 def _escaped(node: exp.Expression) -> exp.Expression:
     if isinstance(node, exp.Like) and not isinstance(node.parent, exp.Escape):
         return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\"))
-    if isinstance(node, exp.Anonymous) and node.name.upper() == "IEEE_DIVIDE":
-        dividend, divisor = (exp.Paren(this=part) for part in node.expressions)
-        return exp.Paren(this=exp.Div(this=dividend, expression=divisor, typed=False))
     return node
