@@ -119,6 +119,6 @@ def _query(model: Model, first: dt.date | None, last: dt.date | None) -> exp.Que
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         query = model.render_query_or_raise(
-            start=first or dt.date(1970, 1, 1), end=last or dt.date(2999, 1, 1), execution_time=last
+            start=first or dt.date(1970, 1, 1), end=last or dt.date(2999, 1, 1), execution_time=last, optimize=False
         )
     return query.copy()
