@@ -68,10 +68,11 @@ def find_granularity(dimension: Dimension, name: str) -> Granularity | None:
 
 
 def base_unit(window: RollingWindow, unit: str) -> str:
-    """What rows are bucketed by before the window: the finer of the series' and the window's units."""
+    """What rows are bucketed by before the window: the finer of the series' and the window's units; to date, only the
+    series' own, so that a week lies wholly in the month in which it begins."""
     units = [unit]
-    if window.granularity:
-        units.append(window.granularity)
+    if window.type == "to_date":
+        return unit
     for bound in (window.trailing, window.leading):
         if bound is not None and bound != "unbounded":
             units.append(smallest_unit(parse_interval(bound)))

@@ -189,6 +189,10 @@ TIME: Mapping[str, Query] = {
 }
 
 ROLLING: Mapping[str, Query] = {
+    "month_to_date_by_weeks": _rolling("month_to_date", "week"),
+    "week_to_date_by_months": _rolling("week_to_date", "month"),
+    "week_to_date_by_days": _rolling("week_to_date", "day", ["2024-03-25", "2024-04-08"]),
+    "month_to_date_by_quarters": _rolling("month_to_date", "quarter", ["2024-01-01", "2024-12-31"]),
     "month_by_month": _rolling("rolling_month", "month"),
     "month_by_week": _rolling("rolling_month", "week"),
     "month_by_day": _rolling("rolling_month", "day", ["2024-02-20", "2024-04-05"]),

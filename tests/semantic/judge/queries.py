@@ -40,7 +40,7 @@ OPERATORS: Mapping[str, Sequence[str]] = {
 EXACT = ("equals", "notEquals")
 ROLLING = (
     *("rolling_month", "rolling_week_count", "running_amount", "next_two_days", "year_to_date", "running_buyers"),
-    "rolling_paid",
+    *("rolling_paid", "week_to_date", "month_to_date"),
 )
 
 

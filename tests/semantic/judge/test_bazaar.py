@@ -22,6 +22,7 @@ WILD = 12
 # What Cube's planner cannot do, and how that shows; the reasons and proofs: test_cube_is_wrong.py.
 CUBE_CANNOT = {
     "not found in FROM clause": "filters a multiplied measure by a sub-query dimension without joining it",
+    "must appear in the GROUP BY clause": "sums up over keys, and leaves a measure that others make up as it is",
     "Can't find join path": "refuses measures of several facts that only share dimensions",
 }
 
