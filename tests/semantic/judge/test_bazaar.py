@@ -23,6 +23,7 @@ WILD = 12
 CUBE_CANNOT = {
     "not found in FROM clause": "filters a multiplied measure by a sub-query dimension without joining it",
     "must appear in the GROUP BY clause": "sums up over keys, and leaves a measure that others make up as it is",
+    'Candidate tables: "q_0"': "filters by a multi-stage measure where the tables of its stages are gone",
     "Can't find join path": "refuses measures of several facts that only share dimensions",
 }
 
