@@ -50,6 +50,12 @@ def test_a_good_declaration_has_no_mistakes(tmp_path: Path) -> None:
         ("source: consent", "source: consent\ncount: totals", "f.yml:4: `count: totals` counts every attempt"),
         ("source: consent", "source: consent\ntimezone: Mars/Base", "f.yml:4: 'Mars/Base' is no time zone"),
         ("source: consent", "source: consent\nattribution: step:9", "f.yml:4: 'step:9' is none of first_touch"),
+        ("source: consent", "source: consent\ntie_order: names", "f.yml:4: 'names' is none of event_id, steps"),
+        (
+            "source: consent",
+            "source: consent\norder: unordered\ntie_order: steps",
+            "f.yml:5: the steps of an unordered funnel have no order that ties could follow",
+        ),
         ("name: two", "name: one", "f.yml:7: two steps are called 'one'"),
         ("source: consent\n", "", "f.yml:1: `source` is missing"),
         ("steps:", "exclusions:\n  - {where: {event_type: x}}\nsteps:", "f.yml:6: an exclusion needs `effect`"),
