@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,10 +56,16 @@ def commit(connection: duckdb.DuckDBPyConnection, lake: Path, staged: Staged, ta
         publish(lake, staged.path, staged.identity)
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        roll_back(connection)
         staged.path.unlink(missing_ok=True)
         raise
     return committed
+
+
+def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """End the transaction, if there is one: a COMMIT that fails, on a full disk, has ended it already."""
+    with suppress(duckdb.TransactionException):
+        connection.execute("ROLLBACK")
 
 
 def merge_batch(connection: duckdb.DuckDBPyConnection, staged: Staged, table: Table) -> Committed:

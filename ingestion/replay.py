@@ -11,7 +11,7 @@ from headrace.config import Settings
 from headrace.warehouse import open_warehouse
 from ingestion import ledger
 from ingestion.batch import BatchResult, Identity, IngestReport
-from ingestion.commit import merge_batch, prepare
+from ingestion.commit import merge_batch, prepare, roll_back
 from ingestion.declaration import Source, Table, load_source
 from ingestion.errors import LakeError
 from ingestion.lake import batches
@@ -63,7 +63,7 @@ def _replay_source(
                 on_batch(result)
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        roll_back(connection)
         raise
     return IngestReport(source.name, tuple(results))
 

@@ -9,10 +9,12 @@ import time
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from headrace.config import Settings, load_settings
 from headrace.warehouse import open_warehouse
+from ingestion.commit import roll_back
 from ingestion.errors import LakeError
 from ingestion.lake import batches
 from ingestion.load import ingest
@@ -143,3 +145,12 @@ def test_a_lake_that_cannot_be_written_is_a_clear_error(tmp_path: Path, exports:
     with pytest.raises(LakeError, match="lake cannot be written"):
         ingest(blocked, "consent", exports)
     assert balances(blocked)
+
+
+def test_a_commit_that_fails_leaves_nothing_to_roll_back() -> None:
+    """A full disk ends the transaction in COMMIT; its own error must be the one that is told."""
+    with duckdb.connect() as connection:
+        roll_back(connection)
+        connection.execute("BEGIN; CREATE TABLE made (id INTEGER)")
+        roll_back(connection)
+        assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone() == (0,)
