@@ -41,7 +41,7 @@ INSERT INTO progress VALUES
     ('p3', NULL, 'ada', 'game', 'level', 'task_completed', '2025-06-02 12:00:00', '2025-06-02 12:00:00', 50, '0.5',
      NULL, NULL);
 """
-"""An hour after the start another version is published. The second completion names no assignment."""
+"""An hour after the start another version is published. The second completion names no assignment, but there is one."""
 
 
 @pytest.fixture
@@ -99,10 +99,10 @@ def test_what_the_user_was_shown_stands(
             " FROM core.user_offer_tasks ORDER BY occurred_at"
         ).fetchall()
     assert offers == [("game:1", False), ("game:2", True)]
-    assert user_offers == [("game:1", "boost", 120, 1)]
+    assert user_offers == [("game:1", "boost", 170, 1)]
     assert tasks == [
         ("p2", "game:1:level", "Reach level 5", 120, 120),
-        ("p3", "game:2:level", "Reach level 9", 50, 50),
+        ("p3", "game:1:level", "Reach level 5", 120, 50),
     ]
 
 

@@ -40,10 +40,33 @@ WITH progress AS (
   SELECT
     *
   FROM staging.stg_rewards__chargebacks
-), user_offers AS (
+), assignments AS (
   SELECT
     *
-  FROM core.user_offers
+  FROM staging.stg_rewards__user_offers
+), first_assignments AS (
+  SELECT
+    user_id,
+    offer_id,
+    user_offer_id
+  FROM assignments
+  QUALIFY
+    ROW_NUMBER() OVER (PARTITION BY user_id, offer_id ORDER BY shown_at, user_offer_id) = 1
+), keyed AS (
+  /* A fact that names no assignment is of the one that the user has of the offer; without any, facts are gathered per user and offer. */
+  SELECT
+    progress.*,
+    COALESCE(
+      assignments.user_offer_id,
+      first_assignments.user_offer_id,
+      CONCAT('unassigned:', progress.user_id, ':', progress.offer_id)
+    ) AS user_offer_key
+  FROM progress
+  LEFT JOIN assignments
+    ON progress.user_offer_id = assignments.user_offer_id
+  LEFT JOIN first_assignments
+    ON progress.user_id = first_assignments.user_id
+    AND progress.offer_id = first_assignments.offer_id
 ), refused AS (
   SELECT
     progress_id,
@@ -54,27 +77,22 @@ WITH progress AS (
     progress_id
 )
 SELECT
-  progress.progress_id, /* Id of the fact. */
-  COALESCE(
-    user_offers.user_offer_key,
-    CONCAT('unassigned:', progress.user_id, ':', progress.offer_id)
-  ) AS user_offer_key, /* Row of core.user_offers. */
-  CONCAT('rewards:', progress.user_id) AS user_key, /* User of the fact. */
-  progress.offer_id, /* Id of the offer. */
-  progress.task_id, /* Id of the task; NULL for facts about the offer. */
-  progress.device_id, /* Fingerprint of the device. */
-  progress.occurred_at, /* When it happened (UTC). */
-  progress.recorded_at, /* When the source learned of it (UTC). */
+  keyed.progress_id, /* Id of the fact. */
+  keyed.user_offer_key, /* Row of core.user_offers. */
+  CONCAT('rewards:', keyed.user_id) AS user_key, /* User of the fact. */
+  keyed.offer_id, /* Id of the offer. */
+  keyed.task_id, /* Id of the task; NULL for facts about the offer. */
+  keyed.device_id, /* Fingerprint of the device. */
+  keyed.occurred_at, /* When it happened (UTC). */
+  keyed.recorded_at, /* When the source learned of it (UTC). */
   refused.charged_back_at, /* When the advertiser refused to pay (UTC). */
-  progress.kind, /* started, task_completed, offer_completed, expired. */
-  progress.ip_address, /* Address of the device. */
-  progress.coins AS coin_count, /* Coins that were credited; 1,000 are 1 USD. */
-  progress.coins / 1000 AS payout_usd, /* What the credited coins cost. */
-  progress.revenue_usd, /* What the advertiser owes. */
+  keyed.kind, /* started, task_completed, offer_completed, expired. */
+  keyed.ip_address, /* Address of the device. */
+  keyed.coins AS coin_count, /* Coins that were credited; 1,000 are 1 USD. */
+  keyed.coins / 1000 AS payout_usd, /* What the credited coins cost. */
+  keyed.revenue_usd, /* What the advertiser owes. */
   COALESCE(refused.chargeback_usd, 0) AS chargeback_usd, /* Revenue that the advertiser took back. */
   NOT refused.progress_id IS NULL AS is_charged_back /* Whether the advertiser refused to pay. */
-FROM progress
-LEFT JOIN user_offers
-  ON progress.user_offer_id = user_offers.user_offer_key
+FROM keyed
 LEFT JOIN refused
-  ON progress.progress_id = refused.progress_id
+  ON keyed.progress_id = refused.progress_id

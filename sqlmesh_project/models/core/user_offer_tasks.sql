@@ -43,7 +43,7 @@ MODEL (
 WITH progress AS (
   SELECT
     *
-  FROM staging.stg_rewards__progress
+  FROM core.offer_progress
   WHERE
     kind = 'task_completed'
 ), user_offers AS (
@@ -58,27 +58,17 @@ WITH progress AS (
   SELECT
     *
   FROM core.offer_tasks
-), assigned AS (
-  SELECT
-    progress.*,
-    COALESCE(
-      user_offers.user_offer_key,
-      CONCAT('unassigned:', progress.user_id, ':', progress.offer_id)
-    ) AS user_offer_key
-  FROM progress
-  LEFT JOIN user_offers
-    ON progress.user_offer_id = user_offers.user_offer_key
 ), keyed AS (
   SELECT
-    assigned.*,
+    progress.*,
     user_offers.started_at,
     ROW_NUMBER() OVER (
-      PARTITION BY assigned.user_offer_key, assigned.task_id
-      ORDER BY assigned.occurred_at, assigned.progress_id
+      PARTITION BY progress.user_offer_key, progress.task_id
+      ORDER BY progress.occurred_at, progress.progress_id
     ) AS repetition
-  FROM assigned
+  FROM progress
   INNER JOIN user_offers
-    ON assigned.user_offer_key = user_offers.user_offer_key
+    ON progress.user_offer_key = user_offers.user_offer_key
 ), in_force AS (
   /* Without an assignment the best that is known is the version in force when the user started, or did the task. */
   SELECT
@@ -110,7 +100,7 @@ WITH progress AS (
 SELECT
   tied.progress_id, /* Id of the completion. */
   tied.user_offer_key, /* Row of core.user_offers. */
-  CONCAT('rewards:', tied.user_id) AS user_key, /* User of the completion. */
+  tied.user_key, /* User of the completion. */
   tied.offer_id, /* Id of the offer. */
   tied.task_id, /* Id of the task, the same in all versions. */
   tied.offer_task_version_id, /* Version of the task that the user was shown, else the one in force at the start. */
@@ -121,7 +111,7 @@ SELECT
   offer_tasks.position, /* Place of the task in that version. */
   offer_tasks.title, /* Title in that version. */
   tied.repetition, /* 1 for the first completion of the task by this user in this offer. */
-  tied.coins AS coin_count, /* Coins that were credited. */
+  tied.coin_count, /* Coins that were credited. */
   COALESCE(tied.promised_coins, offer_tasks.reward_coins) AS promised_coin_count, /* Coins that this user was promised. */
   tied.revenue_usd, /* What the advertiser owes for it. */
   @seconds_between(tied.started_at, tied.occurred_at) AS seconds_from_start, /* Seconds since the user started the offer. */

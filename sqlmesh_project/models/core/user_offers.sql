@@ -52,36 +52,25 @@ WITH assignments AS (
 ), progress AS (
   SELECT
     *
-  FROM staging.stg_rewards__progress
+  FROM core.offer_progress
 ), chargebacks AS (
   SELECT
     *
   FROM staging.stg_rewards__chargebacks
-), keyed AS (
-  /* Facts without an assignment stay: they are gathered per user and offer. */
-  SELECT
-    progress.*,
-    COALESCE(
-      assignments.user_offer_id,
-      CONCAT('unassigned:', progress.user_id, ':', progress.offer_id)
-    ) AS user_offer_key
-  FROM progress
-  LEFT JOIN assignments
-    ON progress.user_offer_id = assignments.user_offer_id
 ), refused AS (
   SELECT
-    keyed.user_offer_key,
+    progress.user_offer_key,
     SUM(chargebacks.amount_usd) AS chargeback_usd,
     COUNT(*) AS chargeback_count
   FROM chargebacks
-  INNER JOIN keyed
-    ON chargebacks.progress_id = keyed.progress_id
+  INNER JOIN progress
+    ON chargebacks.progress_id = progress.progress_id
   GROUP BY
-    keyed.user_offer_key
+    progress.user_offer_key
 ), gathered AS (
   SELECT
     user_offer_key,
-    MIN(user_id) AS user_id,
+    MIN(user_key) AS user_key,
     MIN(offer_id) AS offer_id,
     MIN(CASE WHEN kind = 'started' THEN occurred_at END) AS started_at,
     MIN(CASE WHEN kind = 'offer_completed' THEN occurred_at END) AS completed_at,
@@ -89,9 +78,9 @@ WITH assignments AS (
     MAX(occurred_at) AS last_progress_at,
     COUNT(DISTINCT CASE WHEN kind = 'task_completed' THEN task_id END) AS tasks_done_count,
     COALESCE(COUNTIF(kind = 'task_completed'), 0) AS completion_count,
-    SUM(coins) AS coin_count,
+    SUM(coin_count) AS coin_count,
     SUM(revenue_usd) AS revenue_usd
-  FROM keyed
+  FROM progress
   GROUP BY
     user_offer_key
 ), shown_tasks AS (
@@ -104,7 +93,7 @@ WITH assignments AS (
 ), joined AS (
   SELECT
     COALESCE(assignments.user_offer_id, gathered.user_offer_key) AS user_offer_key,
-    COALESCE(assignments.user_id, gathered.user_id) AS user_id,
+    COALESCE(CONCAT('rewards:', assignments.user_id), gathered.user_key) AS user_key,
     COALESCE(assignments.offer_id, gathered.offer_id) AS offer_id,
     assignments.offer_version_id,
     assignments.shown_at,
@@ -123,8 +112,8 @@ WITH assignments AS (
     ON assignments.user_offer_id = gathered.user_offer_key
 )
 SELECT
-  joined.user_offer_key, /* Assignment, or user and offer where the facts name none. */
-  CONCAT('rewards:', joined.user_id) AS user_key, /* User of the offer. */
+  joined.user_offer_key, /* Assignment, or user and offer where there is none. */
+  joined.user_key, /* User of the offer. */
   joined.offer_id, /* Id of the offer. */
   joined.offer_version_id, /* Version that the user was shown; NULL without an assignment. */
   joined.shown_at, /* When the user first saw the offer (UTC). */
