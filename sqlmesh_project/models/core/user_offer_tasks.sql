@@ -33,8 +33,8 @@ MODEL (
     contract_errors(`of` := core.user_offer_tasks),
     reconciles(
       ours := coin_count,
-      source := staging.stg_rewards__progress,
-      theirs := coins,
+      source := core.offer_progress,
+      theirs := coin_count,
       theirs_where := kind = 'task_completed'
     )
   )

@@ -36,8 +36,8 @@ MODEL (
   ),
   audits (
     contract_errors(`of` := core.user_offers),
-    reconciles(ours := revenue_usd, source := staging.stg_rewards__progress, theirs := revenue_usd),
-    reconciles(ours := coin_count, source := staging.stg_rewards__progress, theirs := coins)
+    reconciles(ours := revenue_usd, source := core.offer_progress, theirs := revenue_usd),
+    reconciles(ours := coin_count, source := core.offer_progress, theirs := coin_count)
   )
 );
 
