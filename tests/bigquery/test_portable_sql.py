@@ -12,6 +12,7 @@ from tests.sqlmesh_project.portable_sql import AGREED, CASES, MACROS, Case
 from tests.sqlmesh_project.test_portability import as_text, rendered
 
 EMULATOR_IS_WRONG = {
+    "CAST('0.123456789' AS NUMERIC(38, 9))": "it keeps three decimals of a text; BigQuery's NUMERIC has nine",
     "@json_text('{', b)": "it refuses malformed JSON; BigQuery's JSON_VALUE gives NULL",
 }
 """Where the emulator cannot be trusted, BigQuery's pages are: strict, so that a mended emulator is noticed."""
