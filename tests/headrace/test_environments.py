@@ -68,3 +68,22 @@ def test_dev_has_views_of_what_changed_and_answers_from_them(data_folder: Path, 
     assert all(schema == "marts__dev" for schema, _ in views)
     assert int(count(project, data_folder, "prod")) > 0
     assert count(project, data_folder, "dev") in ("0", "")
+
+
+def domains(data: Path, source: str) -> list[tuple[object]]:
+    query = "SELECT DISTINCT domain FROM core.events WHERE record_source = ?"
+    with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
+        return connection.execute(query, [source]).fetchall()
+
+
+@pytest.mark.slow
+def test_a_change_of_core_events_leaves_the_past_until_it_is_restated(data_folder: Path, project: Path) -> None:
+    model = project.joinpath("sqlmesh_project", "models", "core", "events.sql")
+    head, rest = model.read_text().split("), web_funnel AS (")
+    changed = rest.replace("NULL::STRING AS domain", "'shop' AS domain", 1)
+    model.write_text(f"{head}), web_funnel AS ({changed}")
+    promote = ("plan", "--auto-apply", "--no-prompts", "--skip-tests", "--skip-linter")
+    sqlmesh(project, data_folder, *promote)
+    assert domains(data_folder, "web_funnel") == [(None,)]
+    sqlmesh(project, data_folder, *promote, "--restate-model", "core.events", "--start", "2015-01-01")
+    assert domains(data_folder, "web_funnel") == [("shop",)]

@@ -2,7 +2,8 @@ MODEL (
   name core.events,
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column occurred_at,
-    lookback @EVAL(@lookback_days + @identity_window_days)
+    lookback @EVAL(@lookback_days + @identity_window_days),
+    forward_only TRUE
   ),
   grain event_key,
   references (user_key, company_key),
