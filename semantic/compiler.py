@@ -146,8 +146,8 @@ class Compiler:
         plan = self.planner.plan(shape)
         builder = SelectBuilder(self.planner, self.dialect, shape, self._table, self._originals(), self._texts)
         used = self._rollup(plan)
-        if used is not None and used.table is not None:
-            select = rollup_select(builder, plan, used.rollup, used.table)
+        if used is not None and used.source is not None:
+            select = rollup_select(builder, plan, used.rollup, used.source)
         else:
             select = builder.build(plan)
         sql = builder.expressions.writer.write(select)
@@ -156,7 +156,7 @@ class Compiler:
     def _rollup(self, plan: Plan) -> Candidate | None:
         if not self.built:
             return None
-        return next((found for found in candidates(self.planner, plan, self.built) if found.table), None)
+        return next((found for found in candidates(self.planner, plan, self.built) if found.source), None)
 
     def _originals(self) -> dict[str, str]:
         return {

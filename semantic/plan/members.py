@@ -123,6 +123,9 @@ class Members:
     def is_measure(self, name: str) -> bool:
         return isinstance(self.target(name), Measure)
 
+    def is_segment(self, name: str) -> bool:
+        return isinstance(self.target(name), Segment)
+
     def dependencies(self, name: str) -> Dependencies:
         """What a member of a query needs, by its name in the query (a view's member brings the view's path)."""
         found = self._dependencies.get(name)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from semantic.datamodel.checks import snippets
 from semantic.datamodel.properties import GRANULARITIES
 from semantic.datamodel.types import PreAggregation, RollupTime
+from semantic.errors import PlanError
 from semantic.plan.build import Planner, filter_members
-from semantic.plan.joins import JoinTree
+from semantic.plan.composed import Source, full_name, rollup_tree, rollups_of, source_of, whole
 from semantic.plan.members import Members
 from semantic.plan.types import Keys, Plan, Rows
 from semantic.query.types import Query, TimeDimension
@@ -30,10 +31,11 @@ _ROLLS_UP_TO: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pre-aggregation considered for a query: its full name, its table when it answers, else the reason."""
+    """A pre-aggregation considered for a query: its full name, what it is read from when it answers, else the
+    reason."""
 
     name: str
-    table: str | None
+    source: Source | None
     reason: str
     rollup: PreAggregation
 
@@ -47,14 +49,22 @@ def candidates(planner: Planner, plan: Plan, built: Mapping[str, str]) -> Iterat
         for rollup in cube.pre_aggregations if cube.name in cubes else ():
             if rollup.type == "original_sql":
                 continue
-            name = f"{rollup.cube}.{rollup.name}"
-            reason = mismatch(planner, plan, rollup) or ("" if name in built else "it has not been built")
-            yield Candidate(name, None if reason else built[name], reason, rollup)
+            yield _candidate(planner, plan, whole(planner.model, rollup), built)
+
+
+def _candidate(planner: Planner, plan: Plan, rollup: PreAggregation, built: Mapping[str, str]) -> Candidate:
+    try:
+        source = mismatch(planner, plan, rollup) or source_of(planner, rollup, built)
+    except PlanError as error:
+        source = f"its members cannot be asked together: {error}"
+    if isinstance(source, str):
+        return Candidate(full_name(rollup), None, source, rollup)
+    return Candidate(full_name(rollup), source, "", rollup)
 
 
 def mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
     """Why a rollup cannot answer a plan's query; "" when it can."""
-    if rollup.type != "rollup":
+    if rollup.type not in ("rollup", "rollup_join", "rollup_lambda"):
         return f"pre-aggregations of type {rollup.type} are not used to answer queries"
     if plan.shape.ungrouped:
         return "the query asks for ungrouped rows"
@@ -76,7 +86,8 @@ def _segment_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> s
 
 def _context_mismatch(planner: Planner, rollup: PreAggregation) -> str:
     """One table for all callers must not be built of what each caller sees differently."""
-    for name in rollup_tree(planner, rollup).cubes:
+    rollups = (rollup, *(whole(planner.model, one) for one in rollups_of(planner.model, rollup)))
+    for name in dict.fromkeys(cube for one in rollups for cube in rollup_tree(planner, one).cubes):
         cube = planner.model.cubes[name]
         members = (*cube.dimensions.values(), *cube.measures.values(), *cube.segments.values())
         texts = [sql for member in members for sql in snippets(member)]
@@ -84,12 +95,6 @@ def _context_mismatch(planner: Planner, rollup: PreAggregation) -> str:
         if any(found.kind == "security_context" for sql in texts for found in sql.references.values()):
             return f"the SQL of {name} depends on the security context"
     return ""
-
-
-def rollup_tree(planner: Planner, rollup: PreAggregation) -> JoinTree:
-    """The joins that a rollup is built over."""
-    times = tuple(time.dimension for time in rollup.time_dimensions)
-    return planner.tree(planner.hints_of([*rollup.measures, *rollup.dimensions, *rollup.segments, *times]))
 
 
 def _join_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
@@ -156,7 +161,10 @@ def _measure_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> s
 
 
 def _is_exact(plan: Plan, rollup: PreAggregation) -> bool:
-    """Whether the query groups exactly as the rollup does, so that its rows are the answer as they are."""
+    """Whether the query groups exactly as the rollup does, so that its rows are the answer as they are. Joined rollups
+    are grouped by their keys besides."""
+    if rollup.type == "rollup_join":
+        return False
     plain = {group.target for group in plan.groups if group.granularity is None}
     times = {RollupTime(group.target, group.granularity) for group in plan.groups if group.granularity is not None}
     return not rollup.segments and plain == set(rollup.dimensions) and times == set(rollup.time_dimensions)
@@ -165,10 +173,13 @@ def _is_exact(plan: Plan, rollup: PreAggregation) -> bool:
 def rollup_query(members: Members, name: str) -> Query:
     """The query whose result is a rollup's table: columns are called as in any result, and each segment is one. Raises
     KeyError."""
-    model = members.model
     cube, _, short = name.partition(".")
-    rollup = next(entry for entry in model.cubes[cube].pre_aggregations if entry.name == short)
+    rollups = {entry.name: entry for entry in members.model.cubes[cube].pre_aggregations}
+    return members_query(members, whole(members.model, rollups[short]))
+
+
+def members_query(members: Members, rollup: PreAggregation) -> Query:
+    """The query for all members of a rollup."""
     times = tuple(TimeDimension(time.dimension, time.granularity) for time in rollup.time_dimensions)
-    leaves = tuple(rollup.measures)
     dimensions = (*rollup.dimensions, *map(members.segment_column, rollup.segments))
-    return replace(Query(), measures=leaves, dimensions=dimensions, time_dimensions=times, order=())
+    return replace(Query(), measures=rollup.measures, dimensions=dimensions, time_dimensions=times, order=())

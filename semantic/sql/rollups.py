@@ -1,44 +1,51 @@
-"""A query answered from the table of a rollup."""
+"""A query answered from a pre-aggregation."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from sqlglot import exp
 
 from semantic.datamodel.types import PreAggregation
-from semantic.plan.build import alias_of, filter_members
+from semantic.plan.build import filter_members
+from semantic.plan.composed import Source
 from semantic.plan.types import Group, Plan
-from semantic.sql.dialects import column, quoted
+from semantic.sql.composed import Columns, read_from
+from semantic.sql.dialects import quoted
 from semantic.sql.expressions import Scope, aggregate, conjunction
-from semantic.sql.order import order_and_limit
 from semantic.sql.select import SelectBuilder
 
 
-def rollup_select(builder: SelectBuilder, plan: Plan, rollup: PreAggregation, table: str) -> exp.Select:
-    """The whole statement of a plan over a rollup's table."""
+def rollup_select(builder: SelectBuilder, plan: Plan, rollup: PreAggregation, source: Source) -> exp.Select:
+    """The whole statement of a plan over what a pre-aggregation is read from."""
     leaves = _leaves(builder, plan)
-    known: dict[str, exp.Expr] = {leaf: _total(builder, leaf) for leaf in leaves}
-    known |= {name: column(alias_of(name), "rollup") for name in rollup.dimensions}
-    scope = Scope(columns=known, timezone=builder.shape.timezone, masked=builder.shape.masked)
     select = exp.Select()
-    source = exp.to_table(table)
-    for part in ("this", "db", "catalog"):
-        if isinstance(source.args.get(part), exp.Identifier):
-            source.args[part].set("quoted", True)
-    source.set("alias", exp.TableAlias(this=quoted("rollup")))
-    select.set("from_", exp.From(this=source))
-    columns = [
-        exp.Alias(this=_group(builder, group, rollup, scope), alias=quoted(group.alias)) for group in plan.groups
+    needed = replace(rollup, measures=leaves, dimensions=_dimensions(builder, plan, rollup))
+    columns = read_from(builder, select, needed, source)
+    known: dict[str, exp.Expr] = {leaf: _total(builder, leaf, columns) for leaf in leaves}
+    known |= {name: columns.member(name) for name in needed.dimensions}
+    scope = Scope(columns=known, timezone=builder.shape.timezone, masked=builder.shape.masked)
+    shown = [
+        exp.Alias(this=_group(builder, group, rollup, columns, scope), alias=quoted(group.alias))
+        for group in plan.groups
     ]
-    columns += [
+    shown += [
         exp.Alias(this=builder.expressions.shown(value.name, scope), alias=quoted(value.alias)) for value in plan.values
     ]
-    select.set("expressions", columns)
-    _restrict(builder, select, plan, rollup, scope)
+    select.set("expressions", shown)
+    _restrict(builder, select, plan, rollup, columns, scope)
     if plan.groups:
         numbers = [exp.Literal.number(index + 1) for index in range(len(plan.groups))]
         select.set("group", exp.Group(expressions=numbers))
-    order_and_limit(select, plan, builder.members)
-    return select
+    return builder.finished(select, plan)
+
+
+def _dimensions(builder: SelectBuilder, plan: Plan, rollup: PreAggregation) -> tuple[str, ...]:
+    """The dimensions of a pre-aggregation that a plan looks at."""
+    rows, _ = builder.planner.split_filters(plan.shape.conditions)
+    names = {builder.members.target(name).full_name for entry in rows for name in filter_members(entry)}
+    names |= {group.target for group in plan.groups}
+    return tuple(name for name in rollup.dimensions if name in names)
 
 
 def _leaves(builder: SelectBuilder, plan: Plan) -> tuple[str, ...]:
@@ -47,33 +54,34 @@ def _leaves(builder: SelectBuilder, plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(leaf for name in names for leaf in builder.members.leaves(name)))
 
 
-def _total(builder: SelectBuilder, leaf: str) -> exp.Expr:
+def _total(builder: SelectBuilder, leaf: str, columns: Columns) -> exp.Expr:
     kind = builder.members.measure(leaf).type
     # Rows that do not add up are only read one by one: any aggregate of one row gives it back.
     again = {"sum": "sum", "count": "sum", "min": "min"}.get(kind, "max")
-    return aggregate(again, column(alias_of(leaf), "rollup"))
+    return aggregate(again, columns.member(leaf))
 
 
-def _group(builder: SelectBuilder, group: Group, rollup: PreAggregation, scope: Scope) -> exp.Expr:
+def _group(builder: SelectBuilder, group: Group, rollup: PreAggregation, columns: Columns, scope: Scope) -> exp.Expr:
     if group.granularity is None or group.name in scope.masked:
         return builder.expressions.shown(group.name, scope)
     stored = next(time for time in rollup.time_dimensions if time.dimension == group.target)
-    value = column(f"{alias_of(stored.dimension)}_{stored.granularity}", "rollup")
+    value = columns.time(stored)
     if stored.granularity == group.granularity:
         return value
     return builder.expressions.bucket(value, builder.members.dimension(group.name), group.granularity, scope)
 
 
-def _restrict(builder: SelectBuilder, select: exp.Select, plan: Plan, rollup: PreAggregation, scope: Scope) -> None:
+def _restrict(
+    builder: SelectBuilder, select: exp.Select, plan: Plan, rollup: PreAggregation, columns: Columns, scope: Scope
+) -> None:
     conditions: list[exp.Expr] = []
     for time in plan.shape.times:
         if time.range is not None:
             target = builder.members.dimension(time.dimension).full_name
             stored = next(entry for entry in rollup.time_dimensions if entry.dimension == target)
-            value = column(f"{alias_of(target)}_{stored.granularity}", "rollup")
-            conditions.append(builder.filters.local_range(time.range, value))
+            conditions.append(builder.filters.local_range(time.range, columns.time(stored)))
     for name in plan.shape.segments:
-        conditions.append(column(alias_of(builder.members.segment_column(name)), "rollup"))
+        conditions.append(columns.member(builder.members.segment_column(name)))
     rows, _ = builder.planner.split_filters(plan.shape.conditions)
     for entry in rows:
         condition = builder.filters.filter(entry, lambda name: builder.expressions.member(name, scope))

@@ -57,9 +57,10 @@ class SelectBuilder:
         tables: TableResolver | None = None,
         originals: Mapping[str, str] | None = None,
         texts: Texts | None = None,
+        parameters: Parameters | None = None,
     ) -> None:
         """`tables` says where a cube's table is to be read; `originals` gives built original_sql tables by cube;
-        `texts` are those of other statements with the same tables."""
+        `texts` are those of other statements with the same tables; `parameters` those of the same statement."""
         self.planner = planner
         self.members = planner.members
         self.model = planner.model
@@ -67,7 +68,7 @@ class SelectBuilder:
         self.tables = tables
         self.originals = originals or {}
         self.dialect = DIALECTS[dialect]
-        self.parameters = Parameters(self.dialect)
+        self.parameters = parameters or Parameters(self.dialect)
         self.filters = Filters(self.dialect, self.parameters)
         specials = Specials(planner, shape, self.filters)
         self.texts = texts or Texts(dialect)
@@ -76,7 +77,18 @@ class SelectBuilder:
 
     def build(self, plan: Plan) -> exp.Select:
         """The whole statement of a plan."""
-        select = self.select(plan)
+        return self.finished(self.select(plan), plan)
+
+    def beside(self, shape: Shape) -> SelectBuilder:
+        """A builder of another shape's rows inside the same statement."""
+        builder = SelectBuilder(
+            self.planner, self.dialect.name, shape, self.tables, self.originals, self.texts, self.parameters
+        )
+        builder.statement = self.statement
+        return builder
+
+    def finished(self, select: exp.Select, plan: Plan) -> exp.Select:
+        """A plan's rows as the whole statement: sorted, cut, and behind the common table expressions."""
         order_and_limit(select, plan, self.members)
         if self.statement.ctes:
             ctes = [

@@ -137,6 +137,8 @@ SHOWN_ELSEWHERE = {
     "reference: {cube.sql()}": "tests/semantic/sql/test_members.py",
     "reference: {time.granularity}": "tests/semantic/sql/test_members.py",
     "reference: {SECURITY_CONTEXT}": "tests/semantic/judge/test_security_context.py",
+    "pre_aggregation.type: rollup_join": "tests/semantic/plan/test_composed.py",
+    "pre_aggregation.type: rollup_lambda": "tests/semantic/plan/test_composed.py",
     "reference: Jinja": "tests/semantic/datamodel/test_load.py",
 }
 
@@ -197,16 +199,6 @@ def _answers_from(model: Any, name: str, query: Mapping[str, Any]) -> bool:
     return compiler.compile(ours.parsed(model, query)).used_pre_aggregations == (f"orders.{name}",)
 
 
-def joins_rollups() -> bool:
-    model = _rollup("rollup_join", "measures: [count], dimensions: [status], rollups: [base]")
-    return _answers_from(model, "asked", {"measures": ["orders.count"], "dimensions": ["orders.status"]})
-
-
-def unites_rollups() -> bool:
-    model = _rollup("rollup_lambda", "rollups: [base]")
-    return _answers_from(model, "asked", {"measures": ["orders.count"], "dimensions": ["orders.status"]})
-
-
 def makes_rollups_by_itself() -> bool:
     return _answers_from(_rollup("auto_rollup", "max_pre_aggregations: 5"), "asked", {"measures": ["orders.count"]})
 
@@ -245,8 +237,6 @@ _BUILDS = "how tables are built is left to what builds them"
 _ONE = "there is one warehouse, and nothing is kept outside of it"
 _NAMES = "tables in SQL are called after their cubes"
 GAPS = (
-    Gap("pre_aggregation.type: rollup_join", "notimpl", "it is read; queries are not answered from it"),
-    Gap("pre_aggregation.type: rollup_lambda", "notimpl", "it is read; queries are not answered from it"),
     Gap("pre_aggregation.type: auto_rollup", "never", "which tables to build is the author's choice"),
     Gap("pre_aggregation.max_pre_aggregations", "never", "goes with auto_rollup"),
     Gap(
@@ -267,8 +257,6 @@ WITHOUT_EFFECT = {
         "use_original_sql_pre_aggregations")},
 }  # fmt: skip
 TRIED = {
-    "pre_aggregation.type: rollup_join": joins_rollups,
-    "pre_aggregation.type: rollup_lambda": unites_rollups,
     "pre_aggregation.type: auto_rollup": makes_rollups_by_itself,
     "pre_aggregation.max_pre_aggregations": makes_rollups_by_itself,
     "dimension.time_shift.sql": shifts_by_sql,
