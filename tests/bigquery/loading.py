@@ -24,6 +24,12 @@ def connection_to(emulator: Emulator) -> BigQueryConnection:
     return BigQueryConnection(type="bigquery_emulator", project=emulator.project, endpoint=emulator.url)
 
 
+def clear(client: bigquery.Client) -> None:
+    """Drop every dataset: other tests have left theirs."""
+    for dataset in client.list_datasets():
+        client.delete_dataset(dataset.reference, delete_contents=True, not_found_ok=True)
+
+
 def load(connection: duckdb.DuckDBPyConnection, emulator: Emulator, places: Iterable[tuple[str, str]]) -> None:
     """Copy tables `(schema, table)` into datasets of the same name."""
     client = open_client(connection_to(emulator))

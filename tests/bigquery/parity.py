@@ -54,9 +54,7 @@ def _differ(left: pa.Table, right: pa.Table) -> list[str]:
         changed = {name: [one.get(name) for one in types] for name in {**types[0], **types[1]}}
         return [f"column {name} is {a} and {b}" for name, (a, b) in changed.items() if a != b]
     names = sorted(types[0])
-    rows = [
-        sorted(map(_key, zip(*(table[name].to_pylist() for name in names), strict=True))) for table in (left, right)
-    ]
+    rows = [_sorted_rows(table, names) for table in (left, right)]
     if len(rows[0]) != len(rows[1]):
         return [f"{len(rows[0])} and {len(rows[1])} rows"]
     unlike = [pair for pair in zip(*rows, strict=True) if not all(map(_alike, *pair))]

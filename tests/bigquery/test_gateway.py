@@ -19,7 +19,7 @@ from headrace.errors import QueryFailed, WarehouseError
 from headrace.gateways import EMULATOR
 from headrace.warehouse import Interruptible, Reader, open_gateway
 from tests.bigquery.conftest import on_emulator
-from tests.bigquery.loading import connection_to
+from tests.bigquery.loading import clear, connection_to
 from tests.commandline import run
 from tests.ingestion.conftest import event, export
 
@@ -29,8 +29,7 @@ def reader(emulator: Emulator) -> Iterator[Reader]:
     """Over an emulator without the datasets of other tests."""
     connection = connection_to(emulator)
     client = open_client(connection)
-    for dataset in client.list_datasets():
-        client.delete_dataset(dataset.reference, delete_contents=True, not_found_ok=True)
+    clear(client)
     found = BigQueryReader(client, connection)
     yield found
     found.close()
