@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from semantic.datamodel.intervals import parse_interval
-from semantic.datamodel.types import Measure, MultiStage, PolicyFilter, TimeShift
+from semantic.datamodel.intervals import Interval, parse_interval
+from semantic.datamodel.types import Dimension, Measure, MultiStage, PolicyFilter, Sql, TimeShift
 from semantic.errors import PlanError
 from semantic.plan.members import Members
 from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape, bind_constants
-from semantic.plan.types import Group, Keys, Part, Plan, Rows, Shift, Staged, Windowed
+from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Staged, Windowed
 from semantic.query.types import Condition, Filter
 from semantic.query.types import Group as QueryGroup
 
@@ -39,7 +39,7 @@ def staged(measure: Measure, groups: tuple[Group, ...], shape: Shape, members: M
         masked=frozenset(),
     )
     inputs = plan(inner)
-    shifts = tuple(_shift(entry, groups, shape, members, measure) for entry in stage.time_shift)
+    shifts = tuple(one for entry in stage.time_shift for one in _shifts(entry, groups, shape, members, measure))
     if shifts:
         inputs = shifted_plan(inputs, shifts)
     return Staged(measure.full_name, kind, inputs, groups, partition(stage, groups))
@@ -104,18 +104,44 @@ def _names(entry: BoundFilter) -> tuple[str, ...]:
     return entry.members
 
 
-def _shift(entry: TimeShift, groups: Iterable[Group], shape: Shape, members: Members, measure: Measure) -> Shift:
+def _shifts(
+    entry: TimeShift, groups: Iterable[Group], shape: Shape, members: Members, measure: Measure
+) -> Iterator[Shift | KeyShift]:
     times = {members.dimension(time.dimension).full_name for time in shape.times}
     times |= {group.target for group in groups if group.granularity}
     if entry.time_dimension is not None:
         times &= {members.dimension(entry.time_dimension).full_name}
     if entry.name is not None:
         entry = _named(entry.name, times, members, measure)
-    if entry.interval is None or entry.type is None:
-        message = f"'{measure.full_name}' uses a time shift that is given by SQL, which only intervals can stand for"
-        raise PlanError(message, place=measure.full_name, advice="give interval and type", code="time_shift")
-    sign = 1 if entry.type == "prior" else -1
-    return Shift(frozenset(times), parse_interval(entry.interval), sign)
+    for time in sorted(times):
+        own = _of_calendar(entry, members.dimension(time))
+        if own is not None:
+            times -= {time}
+            yield _key_shift(own, time, members, measure)
+    if entry.interval is not None and entry.type is not None:
+        sign = 1 if entry.type == "prior" else -1
+        yield Shift(frozenset(times), parse_interval(entry.interval), sign)
+
+
+def _of_calendar(entry: TimeShift, dimension: Dimension) -> Sql | None:
+    """What a time dimension of a calendar says itself about a shift of that name or interval."""
+    for own in dimension.time_shift:
+        if (own.name, own.type, _parsed(own)) == (entry.name, entry.type, _parsed(entry)):
+            return own.sql
+    return None
+
+
+def _parsed(entry: TimeShift) -> Interval | None:
+    return parse_interval(entry.interval) if entry.interval is not None else None
+
+
+def _key_shift(sql: Sql, time: str, members: Members, measure: Measure) -> KeyShift:
+    cube = members.model.cubes[time.partition(".")[0]]
+    if not cube.calendar or len(cube.primary_key) != 1:
+        message = f"'{measure.full_name}' shifts '{time}' by SQL, which only a calendar cube with one key can stand for"
+        advice = f"say `calendar: true` in {cube.name}, and which dimension is its primary_key"
+        raise PlanError(message, place=measure.full_name, advice=advice, code="time_shift")
+    return KeyShift(cube.name, cube.primary_key[0].full_name, sql)
 
 
 def _named(name: str, times: Iterable[str], members: Members, measure: Measure) -> TimeShift:
@@ -129,12 +155,12 @@ def _named(name: str, times: Iterable[str], members: Members, measure: Measure) 
     raise PlanError(message, place=measure.full_name, advice=advice, code="time_shift")
 
 
-def shifted_plan(plan: Plan, shifts: tuple[Shift, ...]) -> Plan:
+def shifted_plan(plan: Plan, shifts: tuple[Shift | KeyShift, ...]) -> Plan:
     """The plan over shifted time: what happened `interval` ago counts as happening now."""
     return replace(plan, parts=tuple(_shifted_part(part, shifts) for part in plan.parts))
 
 
-def _shifted_part(part: Part, shifts: tuple[Shift, ...]) -> Part:
+def _shifted_part(part: Part, shifts: tuple[Shift | KeyShift, ...]) -> Part:
     if isinstance(part, (Rows, Keys)):
         return replace(part, shifts=(*part.shifts, *shifts))
     if isinstance(part, Windowed):

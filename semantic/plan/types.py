@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from semantic.datamodel.intervals import Interval
-from semantic.datamodel.types import RollingWindow
+from semantic.datamodel.types import RollingWindow, Sql
 from semantic.plan.joins import JoinTree
 from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
 
@@ -67,6 +67,16 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyShift:
+    """A calendar cube that is joined by another expression than its key: each of its rows then stands beside what
+    happened at the time that `sql` gives for it."""
+
+    cube: str
+    key: str
+    sql: Sql
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Measures aggregated straight over joined rows; `raw` hands on what they aggregate instead."""
 
@@ -75,7 +85,7 @@ class Rows:
     groups: tuple[Group, ...]
     where: Where
     raw: bool = False
-    shifts: tuple[Shift, ...] = ()
+    shifts: tuple[Shift | KeyShift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ class Keys:
     groups: tuple[Group, ...]
     where: Where
     raw: bool = False
-    shifts: tuple[Shift, ...] = ()
+    shifts: tuple[Shift | KeyShift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

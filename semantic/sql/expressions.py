@@ -12,7 +12,7 @@ from semantic.datamodel.templates import LOCAL_TIME, PLACEHOLDER
 from semantic.datamodel.types import Case, DataModel, Dimension, Measure, Reference, Segment, Sql
 from semantic.errors import PlanError
 from semantic.plan.members import AnyMember, Members
-from semantic.plan.types import Shift
+from semantic.plan.types import KeyShift, Shift
 from semantic.sql.dialects import (
     Dialect,
     column,
@@ -41,7 +41,7 @@ class Scope:
     ungrouped: bool = False
     timezone: str = "UTC"
     masked: frozenset[str] = frozenset()
-    shifts: tuple[Shift, ...] = ()
+    shifts: tuple[Shift | KeyShift, ...] = ()
 
 
 class Expressions:
@@ -185,7 +185,7 @@ class Expressions:
         """A time dimension as the wall clock shows it, moved by the scope's shifts."""
         local = self.dialect.local_time(self.row(dimension, scope), scope.timezone)
         for shift in scope.shifts:
-            if dimension.full_name in shift.dimensions:
+            if isinstance(shift, Shift) and dimension.full_name in shift.dimensions:
                 local = shifted(local, shift.interval, shift.sign)
         return local
 

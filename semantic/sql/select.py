@@ -14,7 +14,7 @@ from semantic.errors import PlanError
 from semantic.plan.build import Planner, alias_of, filter_members
 from semantic.plan.joins import JoinTree
 from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
-from semantic.plan.types import Group, Keys, Part, Plan, Rows, Shift, Value, Where, Windowed
+from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Value, Where, Windowed
 from semantic.sql.dialects import DIALECTS, column, quoted
 from semantic.sql.expressions import Expressions, Scope, conjunction, wrapped
 from semantic.sql.filters import Filters
@@ -233,7 +233,7 @@ class SelectBuilder:
         *,
         ungrouped: bool = False,
         after: tuple[str, str] | None = None,
-        shifts: tuple[Shift, ...] = (),
+        shifts: tuple[Shift | KeyShift, ...] = (),
     ) -> tuple[exp.Select, Scope]:
         """A select from a tree's cubes and from the sub-queries that the named members need, and its scope. With
         `after` (a table of keys, and the cube they are of) the tree hangs on those keys."""
@@ -248,6 +248,9 @@ class SelectBuilder:
             masked=self.shape.masked,
             shifts=shifts,
         )
+        if any(isinstance(shift, KeyShift) and shift.cube == tree.root and not tree.joins for shift in shifts):
+            message = f"a time shift of '{tree.root}' moves what is joined to it, and nothing is"
+            raise PlanError(message, place=tree.root, advice="shift measures of another cube", code="time_shift")
         select = exp.Select()
         root = self.table(tree.root)
         if after is None:
@@ -269,14 +272,29 @@ class SelectBuilder:
         """A declared join: the table, and the condition."""
 
         def build() -> exp.Expr:
-            condition = self.expressions.fill(join.sql, join.source, scope)
+            condition = self.expressions.fill(join.sql, join.source, self._rekeyed(join, scope))
             return self._left_join(self.table(join.target), condition)
 
         own = self.model.cubes[join.target].sql
-        if scope.columns or not self.members.is_static_sql(join.sql) or (own and not self.members.is_static_sql(own)):
+        moved = scope.columns or scope.shifts
+        if moved or not self.members.is_static_sql(join.sql) or (own and not self.members.is_static_sql(own)):
             return build()
         key = ("join", join.source, join.target, scope.timezone)
         return self.texts.leaf(key, build, self.expressions.writer, line=True)
+
+    def _rekeyed(self, join: Join, scope: Scope) -> Scope:
+        """The scope of a join's condition, in which a shifted calendar's key is what its shift says."""
+        columns = dict(scope.columns)
+        for shift in scope.shifts:
+            if not isinstance(shift, KeyShift) or shift.cube not in (join.source, join.target):
+                continue
+            named = {".".join(one.path[-2:]) for one in join.sql.references.values() if one.kind == "member"}
+            if shift.key not in named:
+                message = f"a time shift joins '{shift.cube}' by other times, but the join is not over '{shift.key}'"
+                advice = f"write {{{shift.key}}} in the join from {join.source} to {join.target}"
+                raise PlanError(message, place=shift.key, advice=advice, code="time_shift")
+            columns[shift.key] = wrapped(self.expressions.fill(shift.sql, shift.cube, scope))
+        return replace(scope, columns=columns)
 
     def _left_join(self, table: exp.Expr, condition: exp.Expr) -> exp.Join:
         return exp.Join(this=table, side="LEFT", on=condition)
@@ -414,7 +432,7 @@ class SelectBuilder:
 
     def _in_range(self, time: BoundTime, span: BoundRange, scope: Scope) -> exp.Expr:
         dimension = self.members.dimension(time.dimension)
-        if any(dimension.full_name in shift.dimensions for shift in scope.shifts):
+        if any(isinstance(shift, Shift) and dimension.full_name in shift.dimensions for shift in scope.shifts):
             return self.filters.local_range(span, wrapped(self.expressions.local(dimension, scope)))
         value = self.dialect.instant(self.expressions.member(time.dimension, scope))
         return self.filters.range(span, wrapped(value))
