@@ -19,7 +19,7 @@ from ingestion.sampling import contradiction
 
 __all__ = ["ingest", "known_sources"]
 
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT = "600MB"
 """What the engine may hold: more makes no file load faster, and without a limit it keeps all that it has written."""
 
 
