@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -150,23 +151,14 @@ def _configure(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, str
             connection.execute(f"SET GLOBAL {name} = '{value}'")
 
 
-class WarehouseReader:
-    """The `Reader` of DuckDB's file, which is opened on demand and released when idle, so that a build can take it.
-
-    Thread-safe. A cursor is for one thread at a time; `interrupt()` may be called from any.
-    """
-
-    def __init__(self, path: Path, *, idle_seconds: float = 0.5, wait_seconds: float = 10.0) -> None:
-        self._path = path
-        self._idle_seconds = idle_seconds
-        self._wait_seconds = wait_seconds
-        self._lock = threading.Lock()
-        self._connection: duckdb.DuckDBPyConnection | None = None
-        self._leases = 0
-        self._idle_since = 0.0
-        self._timer: threading.Timer | None = None
+class DuckDBReader(ABC):
+    """A `Reader` of whatever gives DuckDB's cursors."""
 
     dialect: Dialect = "duckdb"
+
+    @abstractmethod
+    def cursor(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A cursor of its own, for one thread."""
 
     def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
         """As `Reader.fetch` says."""
@@ -182,6 +174,23 @@ class WarehouseReader:
         """As `Reader.tables` says."""
         with self.cursor() as cursor:
             return resolve_tables(cursor, environment)
+
+
+class WarehouseReader(DuckDBReader):
+    """The `Reader` of DuckDB's file, which is opened on demand and released when idle, so that a build can take it.
+
+    Thread-safe. A cursor is for one thread at a time; `interrupt()` may be called from any.
+    """
+
+    def __init__(self, path: Path, *, idle_seconds: float = 0.5, wait_seconds: float = 10.0) -> None:
+        self._path = path
+        self._idle_seconds = idle_seconds
+        self._wait_seconds = wait_seconds
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._leases = 0
+        self._idle_since = 0.0
+        self._timer: threading.Timer | None = None
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -18,12 +18,11 @@ from typing import Any, Literal, TypedDict
 
 import duckdb
 import ibis.expr.types as ir
-import pyarrow as pa
 from ibis.backends.duckdb import Backend as DuckDBBackend
 from ibis.backends.sql import SQLBackend
 
 from headrace.errors import WarehouseError
-from headrace.warehouse import PRODUCTION, Dialect, Places, Reader, Watch, columns, fetch, resolve_tables
+from headrace.warehouse import PRODUCTION, DuckDBReader, Reader
 from semantic.compiler import CompiledQuery, ResultColumn
 from semantic.datamodel.types import Cube, DataModel, Dimension, Measure
 from semantic.engine import Engine
@@ -170,25 +169,11 @@ def _reader(backend: SQLBackend) -> Reader:
     return _Connection(backend)
 
 
-class _Connection:
+class _Connection(DuckDBReader):
     """DuckDB's backend, which holds its connection open, as the engine's reader."""
-
-    dialect: Dialect = "duckdb"
 
     def __init__(self, backend: DuckDBBackend) -> None:
         self._backend = backend
-
-    def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
-        with self.cursor() as cursor:
-            return fetch(cursor, sql, parameters, watch)
-
-    def columns(self, sql: str, parameters: Sequence[object]) -> pa.Schema:
-        with self.cursor() as cursor:
-            return columns(cursor, sql, parameters)
-
-    def tables(self, environment: str) -> Places:
-        with self.cursor() as cursor:
-            return resolve_tables(cursor, environment)
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -8,13 +8,11 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
-from headrace.warehouse import Dialect, Places, Watch, columns, fetch, resolve_tables
+from headrace.warehouse import Dialect, DuckDBReader, Places, Watch
 
 
-class Memory:
+class Memory(DuckDBReader):
     """A DuckDB in memory, made by statements."""
-
-    dialect: Dialect = "duckdb"
 
     def __init__(self, statements: str = "") -> None:
         self.connection = duckdb.connect()
@@ -28,18 +26,6 @@ class Memory:
             yield cursor
         finally:
             cursor.close()
-
-    def fetch(self, sql: str, parameters: Sequence[object], watch: Watch) -> pa.Table:
-        with self.cursor() as cursor:
-            return fetch(cursor, sql, parameters, watch)
-
-    def columns(self, sql: str, parameters: Sequence[object]) -> pa.Schema:
-        with self.cursor() as cursor:
-            return columns(cursor, sql, parameters)
-
-    def tables(self, environment: str) -> Places:
-        with self.cursor() as cursor:
-            return resolve_tables(cursor, environment)
 
     def close(self) -> None:
         self.connection.close()
