@@ -89,8 +89,8 @@ def parse_request(
     index, ranges = compared
     queries = []
     for date_range in ranges:
-        times = [dict(time) for time in payload["timeDimensions"]]
-        del times[index]["compareDateRange"]
+        times = list(payload["timeDimensions"])
+        times[index] = {key: value for key, value in times[index].items() if key != "compareDateRange"}
         times[index]["dateRange"] = date_range
         queries.append(_parse({**payload, "timeDimensions": times}, model, now, limits))
     return Request("compareDateRangeQuery", tuple(queries))

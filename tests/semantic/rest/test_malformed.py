@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 MEMBERS = [
@@ -90,6 +90,7 @@ def check(answer: httpx.Response) -> Any:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
+@example(query={"timeDimensions": [None, {"compareDateRange": [None]}]}, multi=False)
 @given(query=queries | contents, multi=st.booleans())
 def test_any_query(api: httpx.Client, endpoint: str, query: Any, multi: bool) -> None:
     body = {"query": query, **({"queryType": "multi"} if multi else {}), "input": "sql", "output": "rest"}
