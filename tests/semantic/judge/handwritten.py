@@ -441,9 +441,9 @@ ORDER: Mapping[str, Query] = {
     },
     "by_the_finest_of_several_granularities": {
         "measures": ["orders.count"],
-        "dimensions": ["orders.placed_at"],
+        "dimensions": ["orders.id", "orders.placed_at"],
         "timeDimensions": [_placed("year"), _placed("fortnight"), _placed("month")],
-        "order": [["orders.placed_at", "desc"]],
+        "order": [["orders.placed_at", "desc"], ["orders.id", "asc"]],
     },
     "of_two_granularities_unordered": {
         "measures": ["orders.count"],
