@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -63,6 +64,18 @@ def test_a_rejected_row_at_the_cursor_is_put_aside_once(settings: Settings, data
     assert rows(
         "SELECT count(*) FROM raw.loads WHERE rows_read <> rows_loaded + rows_quarantined + rows_duplicate"
     ) == [(0,)]
+
+
+def test_text_that_is_not_utf8_sets_its_row_apart(settings: Settings, database: Path, rows: Rows) -> None:
+    run(database, USER, [(f"u{number}", "ios", 0, "2025-01-01 00:00:00") for number in range(3)])
+    run(database, "UPDATE users SET country = CAST(X'46FF' AS TEXT) WHERE user_id = 'u1'")
+    counts = ingest(settings, "rewards", database).counts
+    assert (counts.rows_read, counts.rows_loaded, counts.rows_quarantined) == (3, 2, 1)
+    assert rows("SELECT user_id FROM raw.rewards__users ORDER BY 1") == [("u0",), ("u2",)]
+    ((reasons, original),) = rows("SELECT reasons, original FROM quarantine.rewards__users")
+    assert reasons == ["country: not UTF-8: invalid start byte at byte 2"]
+    shown = json.loads(json.loads(original)["line"])
+    assert (shown["user_id"], shown["country"], shown["channel"]) == ("u1", r"F\xff", None)
 
 
 def test_what_a_user_was_shown_is_never_edited(database: Path) -> None:
