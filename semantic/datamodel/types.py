@@ -118,6 +118,22 @@ class RollingWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class NonAdditive:
+    """A time that a measure does not add up over: of each bucket only the rows of one moment count, the last (`max`) or
+    the first (`min`), chosen for each value of the `groupings`. Members are full names."""
+
+    dimension: str
+    choice: Literal["min", "max"]
+    groupings: tuple[str, ...]
+    place: Place
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """What has to be known of each row to choose."""
+        return (self.dimension, *self.groupings)
+
+
+@dataclass(frozen=True, slots=True)
 class TimeShift:
     """Look at another time: by an interval (`prior` or `next`), or by a named shift of a calendar cube."""
 
@@ -235,6 +251,7 @@ class Measure(Member):
     currency: str | None = None
     drill_members: tuple[str, ...] = ()
     drill_filters: tuple[Sql, ...] = ()
+    non_additive: NonAdditive | None = None
     mask: Sql | str | float | bool | None = None
 
 
@@ -412,9 +429,21 @@ class DataModel:
 
     def member(self, full_name: str) -> Measure | Dimension | Segment | None:
         """The member `cube.name`, or None."""
-        cube_name, _, name = full_name.partition(".")
-        cube = self.cubes.get(cube_name)
-        return cube.member(name) if cube else None
+        return self._members.get(full_name)
+
+    @cached_property
+    def _members(self) -> Mapping[str, Measure | Dimension | Segment]:
+        """All members by full name: every query looks up a dozen."""
+        found: dict[str, Measure | Dimension | Segment] = {}
+        for name, cube in self.cubes.items():
+            for members in (cube.segments, cube.dimensions, cube.measures):
+                found.update({f"{name}.{short}": member for short, member in members.items()})
+        return found
+
+    @cached_property
+    def has_rollups(self) -> bool:
+        """Whether any cube declares a pre-aggregation."""
+        return any(cube.pre_aggregations for cube in self.cubes.values())
 
     @cached_property
     def connected_components(self) -> Mapping[str, int]:

@@ -12,7 +12,6 @@ from typing import Any
 from semantic.datamodel.types import AccessPolicy, Cube, DataModel, PolicyFilter
 from semantic.errors import HiddenMemberError, PlanError
 from semantic.plan.members import Members
-from semantic.query.parse import echo_filter
 from semantic.query.types import Condition, Filter, Group, Query, SqlCondition
 from semantic.sql.parameters import context_value
 
@@ -47,8 +46,7 @@ def admit(
         masked.update(_check_members(granted, asked, set(_filtered(query))))
         filters += _row_filters(cube, granted, asked, context)
     filters = list(dict.fromkeys(filters))
-    payload = {**query.payload, "filters": [echo_filter(entry) for entry in (*query.filters, *filters)]}
-    return replace(query, guards=tuple(filters), masked=frozenset(masked), payload=payload if query.payload else {})
+    return replace(query, guards=tuple(filters), masked=frozenset(masked))
 
 
 def selected(query: Query) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -148,7 +147,6 @@ class Binder:
         self.model = model
         self.zone = _zone(timezone)
         self.values: list[Value] = []
-        self.has_rollups = any(cube.pre_aggregations for cube in model.cubes.values())
 
     def slot(self, value: Value) -> int:
         self.values.append(value)
@@ -161,7 +159,7 @@ class Binder:
             return None
         local_end, end_open = _open_end(span.end)
         start, end = to_utc(span.start, self.zone), to_utc(local_end, self.zone)
-        aligned = _aligned(span.start, local_end) if self.has_rollups and end_open else frozenset()
+        aligned = _aligned(span.start, local_end) if self.model.has_rollups and end_open else frozenset()
         return BoundRange(
             self.slot(start), self.slot(end), end_open, self.slot(span.start), self.slot(local_end), aligned
         )
@@ -182,11 +180,12 @@ class Binder:
             values = values[:1]
             if not values:
                 raise _bad_value(entry, "null", "a value to compare with")
-        convert = self._converter(entry)
-        slots = tuple(self.slot(convert(value)) for value in values)
-        pattern = entry.operator in LIKE_OPERATORS
-        as_text = pattern and _value_kind(self.model.member(entry.member)) not in ("string", "switch")
-        return BoundCondition(entry.member, entry.operator, slots, null, as_text=as_text)
+        kind = _value_kind(self.model.member(entry.member))
+        if entry.operator in LIKE_OPERATORS:
+            slots = tuple([self.slot(_escape_like(value)) for value in values])
+            return BoundCondition(entry.member, entry.operator, slots, null, as_text=kind not in ("string", "switch"))
+        slots = tuple([self.slot(self._converted(entry, kind, value)) for value in values])
+        return BoundCondition(entry.member, entry.operator, slots, null)
 
     def _date_condition(self, entry: Condition, values: list[str]) -> BoundCondition:
         if not values:
@@ -198,18 +197,14 @@ class Binder:
             return BoundCondition(entry.member, entry.operator, slots, end_open=end_open)
         return BoundCondition(entry.member, entry.operator, (self.slot(to_utc(spans[0].start, self.zone)),))
 
-    def _converter(self, entry: Condition) -> Callable[[str], Value]:
-        if entry.operator in LIKE_OPERATORS:
-            return _escape_like
-        member = self.model.member(entry.member)
-        kind = _value_kind(member)
+    def _converted(self, entry: Condition, kind: str, value: str) -> Value:
         if kind == "number":
-            return lambda value: _number(entry, value)
+            return _number(entry, value)
         if kind == "boolean":
-            return lambda value: _boolean(entry, value)
+            return _boolean(entry, value)
         if kind == "time":
-            return lambda value: to_utc(parse_time(value, self.zone).start, self.zone)
-        return str
+            return to_utc(parse_time(value, self.zone).start, self.zone)
+        return value
 
 
 DATE_OPERATORS = frozenset(

@@ -32,12 +32,11 @@ def parse_range(value: str | Sequence[str], zone: ZoneInfo, now: datetime) -> Da
     `now` is an aware time. Both ends are inclusive; an end that is a whole day ends at 23:59:59.999.
     Raises QueryFormatError (`Can't parse date: ...`).
     """
-    local = now.astimezone(zone).replace(tzinfo=None)
     try:
         if isinstance(value, str):
-            return _in_words(value, zone, local)
+            return _in_words(value, zone, _local(now, zone))
         start, end = (value[0], value[-1])
-        return DateRange(_bound(start, zone, local).start, _bound(end, zone, local).end)
+        return DateRange(_bound(start, zone, now).start, _bound(end, zone, now).end)
     except (OverflowError, ValueError):
         raise _unreadable(value) from None
 
@@ -58,12 +57,13 @@ def to_utc(local: datetime, zone: ZoneInfo) -> datetime:
     if zone.key == "UTC":
         return local
     try:
-        return local.replace(tzinfo=zone).astimezone(_UTC).replace(tzinfo=None)
+        return local - (local.replace(tzinfo=zone).utcoffset() or timedelta(0))
     except OverflowError:
         return local
 
 
-_UTC = ZoneInfo("UTC")
+def _local(now: datetime, zone: ZoneInfo) -> datetime:
+    return now.astimezone(zone).replace(tzinfo=None)
 
 
 def _unreadable(value: str | Sequence[str]) -> QueryFormatError:
@@ -72,11 +72,11 @@ def _unreadable(value: str | Sequence[str]) -> QueryFormatError:
     return QueryFormatError(f"Can't parse date: '{shown}'", place="dateRange", advice=advice, code="date_range")
 
 
-def _bound(text: str, zone: ZoneInfo, local: datetime) -> DateRange:
+def _bound(text: str, zone: ZoneInfo, now: datetime) -> DateRange:
     stripped = text.strip()
     if _DAY.match(stripped):
         return _absolute(stripped, zone)
-    return _in_words(text, zone, local)
+    return _in_words(text, zone, _local(now, zone))
 
 
 def _in_words(text: str, zone: ZoneInfo, local: datetime) -> DateRange:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from functools import lru_cache
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from semantic.datamodel.properties import GRANULARITIES, OPERATORS
-from semantic.datamodel.types import DataModel, Dimension
+from semantic.datamodel.types import DataModel, Dimension, Measure, Segment
 from semantic.errors import LimitExceededError, QueryFormatError, UnknownMemberError
 from semantic.query.dates import parse_range
 from semantic.query.types import Condition, DateRange, Filter, Group, Order, Query, TimeDimension
@@ -172,11 +172,12 @@ def _parse(payload: Mapping[str, Any], model: DataModel, now: datetime, limits: 
         total=_flag(payload, "total"),
         join_hints=_join_hints(payload),
         response_format=_response_format(payload),
+        given=payload,
     )
     if not (query.measures or query.dimensions or any(time.granularity for time in query.time_dimensions)):
         raise QueryFormatError(EMPTY, place="query")
     check_members(query, model)
-    return replace(query, payload=normalized(query, payload))
+    return query
 
 
 @lru_cache(maxsize=4096)
@@ -418,15 +419,15 @@ def _join_hints(payload: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 def check_members(query: Query, model: DataModel) -> None:
     """Raise UnknownMemberError for the first name that the data model does not have, or not of that kind."""
     for name in query.measures:
-        _find(model, name, "measures")
+        _find(model, name, _MEASURES)
     for name in query.dimensions:
-        _find(model, name, "dimensions")
+        _find(model, name, _DIMENSIONS)
     for time in query.time_dimensions:
-        _find(model, time.dimension, "dimensions")
+        _find(model, time.dimension, _DIMENSIONS)
         _check_time(model, time.dimension)
         check_granularity(model, time.dimension, time.granularity)
     for name in query.segments:
-        _find(model, name, "segments")
+        _find(model, name, _SEGMENTS)
     for entry in query.filters:
         _check_filter(model, entry)
     for hint in query.join_hints:
@@ -435,27 +436,32 @@ def check_members(query: Query, model: DataModel) -> None:
                 raise _unknown_cube(model, cube, cube)
 
 
+_MEASURES: Mapping[type, str] = {Measure: "measures"}
+_DIMENSIONS: Mapping[type, str] = {Dimension: "dimensions"}
+_SEGMENTS: Mapping[type, str] = {Segment: "segments"}
+_COMPARABLE = {**_MEASURES, **_DIMENSIONS}
+
+
 def _check_filter(model: DataModel, entry: Filter) -> None:
     if isinstance(entry, Group):
         for child in entry.children:
             _check_filter(model, child)
     elif isinstance(entry, Condition):
-        _find(model, entry.member, "measures", "dimensions")
+        _find(model, entry.member, _COMPARABLE)
     else:
         for name in entry.members:
-            _find(model, name, "measures", "dimensions")
+            _find(model, name, _COMPARABLE)
 
 
-def _find(model: DataModel, name: str, *kinds: str) -> None:
+def _find(model: DataModel, name: str, kinds: Mapping[type, str]) -> None:
+    found = model.member(name)
+    if type(found) in kinds:
+        return
     cube_name, _, member = name.partition(".")
     cube = model.cubes.get(cube_name)
     if cube is None:
         raise _unknown_cube(model, cube_name, name)
-    for kind in kinds:
-        if member in getattr(cube, kind):
-            return
-    other = cube.member(member)
-    advice = f"{name} exists, but it is not among the {' or '.join(kinds)}" if other else _near(member, cube)
+    advice = f"{name} exists, but it is not among the {' or '.join(kinds.values())}" if found else _near(member, cube)
     raise UnknownMemberError(f"'{member}' not found for path '{name}'", place=name, advice=advice)
 
 
@@ -488,50 +494,3 @@ def check_granularity(model: DataModel, name: str, granularity: str | None) -> N
         known = ", ".join([*GRANULARITIES, *(entry.name for entry in custom)])
         message = f'Granularity "{granularity}" does not exist in dimension {name}'
         raise UnknownMemberError(message, place=name, advice=f"it has {known}", code="unknown_granularity")
-
-
-# The echo
-
-
-def normalized(query: Query, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The normalised query as Cube sends it back in `query`; `payload` says which optional keys were given."""
-    echo: dict[str, Any] = {}
-    if "measures" in payload:
-        echo["measures"] = list(query.measures)
-    echo["dimensions"] = list(query.dimensions)
-    echo["timeDimensions"] = [_echo_time(time) for time in query.time_dimensions]
-    if "segments" in payload:
-        echo["segments"] = list(query.segments)
-    echo["limit"] = query.limit
-    for key in ("offset", "total", "ungrouped"):
-        if key in payload:
-            echo[key] = payload[key]
-    echo["timezone"] = query.timezone
-    if "responseFormat" in payload:
-        echo["responseFormat"] = query.response_format
-    if query.join_hints:
-        echo["joinHints"] = [list(hint) for hint in query.join_hints]
-    echo["filters"] = [echo_filter(entry) for entry in query.filters]
-    echo["rowLimit"] = query.limit
-    if query.order is not None:
-        echo["order"] = [{"id": entry.member, "desc": entry.descending} for entry in query.order]
-    return echo
-
-
-def _echo_time(time: TimeDimension) -> dict[str, Any]:
-    echo: dict[str, Any] = {"dimension": time.dimension}
-    if time.date_range is not None:
-        echo["dateRange"] = time.date_range.texts()
-    if time.granularity is not None:
-        echo["granularity"] = time.granularity
-    return echo
-
-
-def echo_filter(entry: Filter) -> dict[str, Any]:
-    """A filter as Cube echoes it."""
-    if isinstance(entry, Group):
-        return {entry.connector: [echo_filter(child) for child in entry.children]}
-    if isinstance(entry, Condition):
-        echo: dict[str, Any] = {"member": entry.member, "operator": entry.operator}
-        return {**echo, "values": list(entry.values)} if entry.values else echo
-    return {"sql": entry.text}

@@ -80,7 +80,7 @@ class Query:
     `guards` are the row filters of access policies, which nothing in a data model can lift.
     `masked` names the members that an access policy shows only masked.
     `limit` is None for no limit. `ungrouped` asks for rows, not groups.
-    `payload` is the normalised query to echo (Cube's `query`), without what only a transport knows.
+    `given` is the request as it came: the echo (semantic.query.echo) has the optional keys that it has.
     """
 
     measures: tuple[str, ...] = ()
@@ -98,4 +98,4 @@ class Query:
     guards: tuple[Filter, ...] = ()
     masked: frozenset[str] = frozenset()
     response_format: Literal["default", "compact", "columnar"] = "default"
-    payload: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    given: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)

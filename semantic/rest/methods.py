@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from semantic.engine import Cancellation, Engine, Result
+from semantic.query.echo import echo
 from semantic.query.types import Query
 from semantic.rest.errors import BadRequest
 from semantic.rest.members import Json
@@ -65,7 +66,7 @@ class Methods:
         def work(cancellation: Cancellation) -> Result:
             return self.engine.load(query, context, cancellation)
 
-        key = msgspec.json.encode([query.payload, dict(context)], enc_hook=_plain)
+        key = msgspec.json.encode([echo(query), dict(context)], enc_hook=_plain)
         return await self._running.answer(key, work, request_id)
 
     async def sql(self, parameters: Parameters, context: SecurityContext) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from semantic.query.echo import echo
 from semantic.query.parse import QueryType, Request
 from semantic.query.types import Query
 
@@ -30,11 +31,11 @@ class QuerySet:
     def pivot_query(self) -> Json:
         """What a client pivots all results by, as `/load` sends it."""
         if self.type != "blendingQuery":
-            return _pivot(dict(self.queries[0].payload), self.type)
+            return _pivot(echo(self.queries[0]), self.type)
         blended = self._blended()
         if not blended["dimensions"]:
             del blended["dimensions"]
-        first = self.queries[0].payload
+        first = echo(self.queries[0])
         shared = {name: first.get(name) for name in ("limit", "timezone", "rowLimit")}
         return blended | shared | {"filters": [], "queryType": self.type}
 
@@ -51,7 +52,7 @@ class QuerySet:
 
     def normalized(self) -> list[Json]:
         """`normalizedQueries` of `/dry-run`: the first one carries what Cube's pivoting writes into it."""
-        echoed = [_dry(one.payload) for one in self.queries]
+        echoed = [_dry(echo(one)) for one in self.queries]
         if self.type != "blendingQuery":
             echoed[0] = _pivot(echoed[0], self.type)
         return echoed

@@ -9,6 +9,7 @@ import msgspec
 
 from semantic.datamodel.types import DataModel
 from semantic.engine import Result
+from semantic.query.echo import echo
 from semantic.query.parse import QueryType
 from semantic.query.types import Query, TimeDimension
 from semantic.rest.members import Json, annotate_member, annotate_time_dimensions
@@ -42,7 +43,7 @@ def _with_json_data(body: Json) -> Json:
 def describe_result(model: DataModel, result: Result, kind: QueryType) -> Json:
     query = result.query
     body: dict[str, object] = {
-        "query": query.payload,
+        "query": echo(query),
         "lastRefreshTime": result.refreshed_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
         "annotation": annotation(model, query),
         "dataSource": DATA_SOURCE,

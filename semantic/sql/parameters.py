@@ -46,7 +46,7 @@ def parse_compiled(sql: str) -> exp.Expr:
 
 def collect(slots: Sequence[Slot], values: Sequence[Any], context: Mapping[str, Any] | None) -> tuple[Any, ...]:
     """The parameters of a statement. Raises QueryFormatError when the security context lacks a key."""
-    return tuple(_value(slot, values, context) for slot in slots)
+    return tuple([values[slot] if type(slot) is int else _value(slot, values, context) for slot in slots])
 
 
 def _value(slot: Slot, values: Sequence[Any], context: Mapping[str, Any] | None) -> Any:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from semantic.compiler import compile_query
 from semantic.datamodel.load import load_data_model
 from semantic.errors import LimitExceededError, QueryError, QueryFormatError, UnknownMemberError
+from semantic.query.echo import echo
 from semantic.query.parse import parse_query, parse_request
 
 MODEL = load_data_model(Path(__file__).parents[2] / "golden" / "compiler" / "model")
@@ -32,7 +33,7 @@ def test_the_echo_is_normalised() -> None:
         order={"orders.count": "desc"},
         responseFormat="compact",
     )
-    assert query.payload == {
+    assert echo(query) == {
         "measures": ["orders.count"],
         "dimensions": [],
         "timeDimensions": [
