@@ -11,11 +11,12 @@ from sqlglot import exp
 from semantic.compiler import CompiledQuery, Compiler
 from semantic.datamodel.checks import snippets
 from semantic.datamodel.templates import PLACEHOLDER
+from semantic.datamodel.types import Measure
 from semantic.plan.defaults import with_defaults
 from semantic.plan.joins import JoinTree
 from semantic.plan.rollups import candidates
 from semantic.plan.shape import bind
-from semantic.plan.types import Keys, Part, Plan, Rows, Windowed
+from semantic.plan.types import Keys, Part, Plan, Rows, Snapshot, Windowed
 from semantic.query.types import Query
 
 
@@ -84,7 +85,7 @@ def explain(compiler: Compiler, query: Query, *, security_context: Mapping[str, 
 
 def _trees(plan: Plan) -> Iterator[JoinTree]:
     for part in plan.parts:
-        base = part.base if isinstance(part, Windowed) else part
+        base = part.base if isinstance(part, (Windowed, Snapshot)) else part
         if isinstance(base, (Rows, Keys)):
             yield base.tree
         else:
@@ -127,8 +128,17 @@ def _part_step(part: Part) -> Step:
             f"trailing {window.trailing or 'nothing'}, leading {window.leading or 'nothing'}"
         )  # fmt: skip
         return Step(f"roll {part.measure} over a window", (span,), (_part_step(part.base),))
+    if isinstance(part, Snapshot):
+        return _snapshot_step(part)
     within = ", ".join(group.key for group in part.partition) or "everything"
     return Step(f"{part.kind} {part.measure} in a stage of its own", (f"within {within}",), (_plan_step(part.inputs),))
+
+
+def _snapshot_step(part: Snapshot) -> Step:
+    which = "last" if part.choice == "max" else "first"
+    within = ", ".join(group.key for group in part.within) or "everything"
+    title = f"take {', '.join(part.measures)} at the {which} {part.moment.target}"
+    return Step(title, (f"one moment within {within}",), (_part_step(part.base),))
 
 
 def lineage(compiler: Compiler, name: str, above: frozenset[str] = frozenset()) -> tuple[str, ...]:
@@ -137,6 +147,9 @@ def lineage(compiler: Compiler, name: str, above: frozenset[str] = frozenset()) 
     if member.full_name in above:
         return ()
     found: dict[str, None] = {}
+    said = member.non_additive if isinstance(member, Measure) else None
+    for needed in said.members if said else ():
+        found.update(dict.fromkeys(lineage(compiler, needed, above | {member.full_name})))
     for sql in snippets(member):
         for node in sql.tree.find_all(exp.Column):
             owner = sql.references.get(node.table) if node.table else None

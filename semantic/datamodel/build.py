@@ -26,6 +26,7 @@ from semantic.datamodel.types import (
     Member,
     MemberSelection,
     MultiStage,
+    NonAdditive,
     Place,
     PolicyFilter,
     PreAggregation,
@@ -165,8 +166,9 @@ class CubeBuilder:
     def _measure(self, item: Record) -> Measure:
         self._check_measure(item)
         drill = "drill_members" if "drill_members" in item else "drill_member_references"
+        common = self._common(item)
         return Measure(
-            **self._common(item),
+            **{**common, "meta": item["meta"].plain if "meta" in item else {}},
             type=item["type"],
             filters=self._filters(item, "filters"),
             rolling_window=self._rolling_window(item),
@@ -176,8 +178,17 @@ class CubeBuilder:
             currency=item.get("currency"),
             drill_members=self.full_names(item, drill),
             drill_filters=self._filters(item, "drill_filters"),
+            non_additive=self._non_additive(item),
             mask=self._mask(item),
         )
+
+    def _non_additive(self, item: Record) -> NonAdditive | None:
+        said = item["meta"].own.get("non_additive_dimension") if "meta" in item else None
+        if said is None:
+            return None
+        groupings = self.full_names(said, "window_groupings")
+        name = self.full_name(said["name"], said.place_of("name"), f"{said.path}.name")
+        return NonAdditive(name, said["window_choice"], groupings, said.place)
 
     def _check_measure(self, item: Record) -> None:
         needs_sql = item["type"] not in _AGGREGATED_WITHOUT_SQL and "case" not in item

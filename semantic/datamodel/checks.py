@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from semantic.datamodel.types import Case, Cube, Dimension, Measure, Member, PreAggregation, Sql
+from sqlglot import exp
+
+from semantic.datamodel.types import Case, Cube, Dimension, Measure, Member, NonAdditive, PreAggregation, Sql
 from semantic.errors import Problem
 
 Check = Callable[[Mapping[str, Cube]], Iterator[Problem]]
 
 # What a join may multiply; such a measure can only be computed when the rows of its cube have a key.
 _MULTIPLIED = ("sum", "avg", "count", "number")
+_CALCULATED = ("number", "string", "boolean", "time", "number_agg", "rank")
 
 
 def check_keys(cubes: Mapping[str, Cube]) -> Iterator[Problem]:
@@ -62,6 +65,59 @@ def _measures_in(cubes: Mapping[str, Cube], member: Member, sql: Sql) -> Iterato
             if isinstance(member, Measure):
                 message = f"filters by the measure {owner}.{name}, which exists only after grouping"
             yield Problem(sql.place.file, sql.place.line, member.full_name, "measure_in_row", message)
+
+
+def check_non_additive(cubes: Mapping[str, Cube]) -> Iterator[Problem]:
+    """What does not add up over time aggregates rows by a time of its own cube, and others use it only as it is."""
+    for cube in cubes.values():
+        for measure in cube.measures.values():
+            if measure.non_additive is not None and measure.alias_of is None:
+                yield from _check_non_additive(cube, measure, measure.non_additive)
+            if _mixes(cubes, measure):
+                message = "mixes a measure that has a non_additive_dimension with aggregates or columns of its own"
+                advice = "; give these a measure, and combine measures only"
+                yield _problem(measure, measure.full_name, "non_additive_dimension", message + advice)
+
+
+def _check_non_additive(cube: Cube, measure: Measure, said: NonAdditive) -> Iterator[Problem]:
+    wrong = []
+    if cube.is_view or measure.type in _CALCULATED or measure.case or measure.multi_stage or measure.rolling_window:
+        wrong.append(f"is only for measures of cubes that aggregate rows themselves, not for type {measure.type} here")
+    for name in dict.fromkeys(said.members):
+        owner, _, short = name.partition(".")
+        found = cube.dimensions.get(short) if owner == cube.name else None
+        if found is None or found.sub_query or found.multi_stage or found.type == "switch":
+            wrong.append(f"`{name}` is not a dimension of the rows of {cube.name}")
+        elif name == said.dimension and found.type != "time":
+            wrong.append(f"`{name}` is of type {found.type}, and has to be a time")
+    for message in wrong:
+        prop = f"{measure.full_name}.meta.non_additive_dimension"
+        yield Problem(said.place.file, said.place.line, prop, "non_additive_dimension", message)
+
+
+def _mixes(cubes: Mapping[str, Cube], measure: Measure) -> bool:
+    """Whether a measure that rests on a non-additive one cannot be computed from its results."""
+    if measure.multi_stage or not any(_rests_on_one(cubes, name, frozenset()) for name in _referred(measure)):
+        return False
+    if measure.sql is None or measure.type not in _CALCULATED or measure.sql.tree.find(exp.AggFunc):
+        return True
+    references = (measure.sql.references.get(column.name) for column in measure.sql.tree.find_all(exp.Column))
+    measures = {(cube.name, name) for cube in cubes.values() for name in cube.measures}
+    return any(
+        found is None or (found.kind == "member" and member_of(found.path) not in measures) for found in references
+    )
+
+
+def _referred(measure: Measure) -> set[tuple[str, str]]:
+    return {name for sql in snippets(measure) for name in mentioned(sql)}
+
+
+def _rests_on_one(cubes: Mapping[str, Cube], name: tuple[str, str], above: frozenset[tuple[str, str]]) -> bool:
+    measure = cubes[name[0]].measures.get(name[1]) if name[0] in cubes else None
+    if measure is None or name in above:
+        return False
+    inner = above | {name}
+    return measure.non_additive is not None or any(_rests_on_one(cubes, other, inner) for other in _referred(measure))
 
 
 def check_cycles(cubes: Mapping[str, Cube]) -> Iterator[Problem]:
@@ -159,4 +215,11 @@ def member_of(path: tuple[str, ...]) -> tuple[str, str]:
     return path[-2], path[-1]
 
 
-CHECKS: tuple[Check, ...] = (check_keys, check_names, check_kinds, check_cycles, check_pre_aggregations)
+CHECKS: tuple[Check, ...] = (
+    check_keys,
+    check_names,
+    check_kinds,
+    check_non_additive,
+    check_cycles,
+    check_pre_aggregations,
+)

@@ -20,6 +20,7 @@ from semantic.datamodel.shapes import (
     mapping,
     matching,
     member_name,
+    meta_with,
     number,
     one_of,
     scalar,
@@ -184,9 +185,24 @@ _stage_grain = Shape(
     at_most_one=(("exclude", "keep_only"),),
 )
 
+# What other engines' models say of a measure, and Cube has no property for.
+_measure_meta = Shape(
+    {
+        "non_additive_dimension": Shape(
+            {
+                "name": member_name,
+                "window_choice": one_of("min", "max"),
+                "window_groupings": list_of(member_name),
+            },
+            required=("name", "window_choice"),
+        ),
+    }
+)
+
 measure = Shape(
     {
         **_common,
+        "meta": meta_with(_measure_meta),
         "type": _renamed(_CAMEL_TYPES, MEASURE_TYPES),
         "format": measure_format,
         "currency": currency,

@@ -203,6 +203,27 @@ def mapping(node: Node, path: str, report: Report) -> Any:
     return INVALID
 
 
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """A `meta`: the author's own content, and a record of those of its keys that mean something here."""
+
+    plain: Mapping[str, Any]
+    own: Record
+
+
+def meta_with(own: Shape) -> Reader:
+    """A `meta` of which some keys mean something here."""
+
+    def read(node: Node, path: str, report: Report) -> Any:
+        if not isinstance(node.value, Mapping):
+            return mapping(node, path, report)
+        known = Node({key: child for key, child in node.fields.items() if key in own.properties}, node.place)
+        record = own(known, path, report)
+        return Meta(node.plain(), record) if isinstance(record, Record) else INVALID
+
+    return read
+
+
 def one_of(*choices: Any) -> Reader:
     """One of the given values."""
 

@@ -10,8 +10,9 @@ from semantic.errors import PlanError
 from semantic.plan.joins import Hint, JoinGraph, JoinTree, mentioned_cubes
 from semantic.plan.members import Members, changes_grain
 from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape
+from semantic.plan.snapshots import INDIFFERENT, base_groups, by_choice, snapshot
 from semantic.plan.stages import staged
-from semantic.plan.types import Group, Keys, Part, Plan, Rows, Staged, Value, Where, Windowed
+from semantic.plan.types import Group, Keys, Part, Plan, Rows, Snapshot, Staged, Value, Where, Windowed
 from semantic.plan.windows import ADDITIVE, base_unit, check_type, series_of, series_range, series_unit, whole_range
 from semantic.query.parse import EMPTY
 from semantic.query.types import SqlCondition
@@ -150,7 +151,11 @@ class Planner:
         windows = [
             leaf for leaf in every if leaf not in stages and self.members.measure(leaf).rolling_window is not None
         ]
-        yield from self._aggregates([leaf for leaf in every if leaf not in (*stages, *windows)], tree, groups, where)
+        moments = by_choice(every, self.members)
+        apart = {*stages, *windows, *(leaf for leaves in moments.values() for leaf in leaves)}
+        yield from self._aggregates([leaf for leaf in every if leaf not in apart], tree, groups, where)
+        for leaves in moments.values():
+            yield self._snapshot(leaves, tree, groups, where)
         for leaf in windows:
             yield self._windowed(leaf, tree, groups, where, shape)
         for leaf in stages:
@@ -202,6 +207,18 @@ class Planner:
         base = next(self._aggregates([leaf], tree, base_groups, series_range(where, window, series)))
         return Windowed(replace(base, raw=raw), leaf, window, series.time, base_time, groups, series.bound)
 
+    def _snapshot(self, leaves: Sequence[str], tree: JoinTree, groups: tuple[Group, ...], where: Where) -> Snapshot:
+        measures = [self.members.measure(leaf) for leaf in leaves]
+        said, cube = measures[0].non_additive, measures[0].cube
+        if said is None:
+            raise PlanError(f"'{leaves[0]}' adds up", place=leaves[0], code="non_additive_dimension")
+        known = base_groups(said, groups)
+        needed = self._pruned(tree, [*leaves, *(group.name for group in known), *where_members(where)])
+        base: Rows | Keys = Rows(needed, tuple(leaves), known, where)
+        if cube in needed.multiplied and any(measure.type not in INDIFFERENT for measure in measures):
+            base = self.keys(cube, leaves, needed, known, where)
+        return snapshot(said, base, groups, self.members)
+
     def keys(self, cube: str, names: Sequence[str], tree: JoinTree, groups: tuple[Group, ...], where: Where) -> Keys:
         """The part of a cube's multiplied measures. Their own cubes must not multiply it again."""
         if not self.model.cubes[cube].primary_key:
@@ -231,7 +248,7 @@ def _keeps_under_joins(measure: Measure, model: DataModel) -> bool:
 def _is_shifted(part: Part) -> bool:
     if isinstance(part, Staged):
         return any(_is_shifted(inner) for inner in part.inputs.parts)
-    return bool(part.base.shifts if isinstance(part, Windowed) else part.shifts)
+    return bool(part.base.shifts if isinstance(part, (Windowed, Snapshot)) else part.shifts)
 
 
 def retargeted(where: Where, members: Members) -> Where:

@@ -161,6 +161,9 @@ class Members:
             for key in member.multi_stage.add_group_by:
                 self._collect(key, hints, subs, depth + 1)
             return
+        if isinstance(member, Measure) and member.non_additive is not None:
+            for needed in member.non_additive.members:
+                self._collect(needed, hints, subs, depth + 1)
         for sql in snippets(member):
             for path, referred in references(sql):
                 if referred:

@@ -12,7 +12,7 @@ from semantic.errors import PlanError
 from semantic.plan.build import Planner, filter_members
 from semantic.plan.composed import Source, full_name, rollup_tree, rollups_of, source_of, whole
 from semantic.plan.members import Members
-from semantic.plan.types import Keys, Plan, Rows
+from semantic.plan.types import Keys, Plan, Rows, Snapshot
 from semantic.query.types import Query, TimeDimension
 
 ADDITIVE = ("sum", "count", "min", "max")
@@ -102,6 +102,9 @@ def _join_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
     built = rollup_tree(planner, rollup)
     edges = {(join.source, join.target) for join in built.joins}
     for part in plan.parts:
+        if isinstance(part, Snapshot):
+            names = ", ".join(part.measures)
+            return f"{names} is of one moment of {part.moment.target}, which is chosen among the query's own rows"
         if not isinstance(part, (Rows, Keys)):
             return "the query has windows or stages of its own"
         tree = part.tree

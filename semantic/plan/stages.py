@@ -11,7 +11,7 @@ from semantic.datamodel.types import Dimension, Measure, MultiStage, PolicyFilte
 from semantic.errors import PlanError
 from semantic.plan.members import Members
 from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape, bind_constants
-from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Staged, Windowed
+from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Snapshot, Staged, Windowed
 from semantic.query.types import Condition, Filter
 from semantic.query.types import Group as QueryGroup
 
@@ -163,6 +163,6 @@ def shifted_plan(plan: Plan, shifts: tuple[Shift | KeyShift, ...]) -> Plan:
 def _shifted_part(part: Part, shifts: tuple[Shift | KeyShift, ...]) -> Part:
     if isinstance(part, (Rows, Keys)):
         return replace(part, shifts=(*part.shifts, *shifts))
-    if isinstance(part, Windowed):
+    if isinstance(part, (Windowed, Snapshot)):
         return replace(part, base=replace(part.base, shifts=(*part.base.shifts, *shifts)))
     return replace(part, inputs=shifted_plan(part.inputs, shifts))

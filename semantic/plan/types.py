@@ -14,13 +14,15 @@ from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
 @dataclass(frozen=True, slots=True)
 class Group:
     """A column to group by. `name` is the member as the query says it, `target` the cube member behind it. `local`
-    asks for a time as the wall clock of the query's zone shows it, without a bucket."""
+    asks for a time as the wall clock of the query's zone shows it, without a bucket; `inner` for a value that no result
+    shows, so that no mask hides it."""
 
     alias: str
     name: str
     target: str
     granularity: str | None = None
     local: bool = False
+    inner: bool = False
 
     @property
     def key(self) -> str:
@@ -123,6 +125,22 @@ class Windowed:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Measures that do not add up over time. `base` has what they aggregate of each row, with its `moment`; of all its
+    rows that share the groups `within` only those of the last moment count (`max`), or of the first (`min`).
+
+    Groups without a row at their moment stay, without a value: which groups there are is for the query to say.
+    """
+
+    base: Rows | Keys
+    measures: tuple[str, ...]
+    choice: Literal["min", "max"]
+    moment: Group
+    within: tuple[Group, ...]
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Staged:
     """A multi-stage measure over its `inputs`: aggregated again within the `partition` (all groups unless the measure
     says otherwise), ranked there, or calculated row by row."""
@@ -134,7 +152,7 @@ class Staged:
     partition: tuple[Group, ...]
 
 
-Part = Rows | Keys | Windowed | Staged
+Part = Rows | Keys | Windowed | Snapshot | Staged
 
 
 @dataclass(frozen=True, slots=True)

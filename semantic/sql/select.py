@@ -14,12 +14,13 @@ from semantic.errors import PlanError
 from semantic.plan.build import Planner, alias_of, filter_members
 from semantic.plan.joins import JoinTree
 from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
-from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Value, Where, Windowed
+from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Snapshot, Staged, Value, Where, Windowed
 from semantic.sql.dialects import DIALECTS, column, quoted
 from semantic.sql.expressions import Expressions, Scope, conjunction, wrapped
 from semantic.sql.filters import Filters
 from semantic.sql.order import order_and_limit
 from semantic.sql.parameters import Parameters
+from semantic.sql.snapshots import snapshot_part
 from semantic.sql.specials import Specials
 from semantic.sql.stages import staged_part
 from semantic.sql.texts import Texts, is_either
@@ -135,6 +136,8 @@ class SelectBuilder:
             return self._keys_part(part)
         if isinstance(part, Windowed):
             return windowed_part(self, part)
+        if isinstance(part, Snapshot):
+            return snapshot_part(self, part)
         return staged_part(self, part)
 
     def _rows_part(self, part: Rows) -> str:
@@ -459,6 +462,8 @@ class SelectBuilder:
             return self.expressions.local(self.members.dimension(group.name), scope)
         if group.granularity is not None and group.name not in scope.masked:
             return self.expressions.time(group.name, group.granularity, scope)
+        if group.inner:
+            return self.expressions.member(group.name, scope)
         return self.expressions.shown(group.name, scope)
 
     # Names
@@ -475,7 +480,7 @@ class SelectBuilder:
 
 def part_measures(part: Part) -> tuple[str, ...]:
     """The measures that a part computes."""
-    return part.measures if isinstance(part, (Rows, Keys)) else (part.measure,)
+    return (part.measure,) if isinstance(part, (Windowed, Staged)) else part.measures
 
 
 def key_alias(key: Dimension) -> str:

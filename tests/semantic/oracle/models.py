@@ -25,7 +25,7 @@ COLUMNS = {
 WORDS = ("a", "b", "A", "")
 MOMENTS = tuple(
     datetime(2024, 3, 30, 20) + timedelta(minutes=minutes) for minutes in (0, 239, 240, 299, 300, 1_440, 60_000)
-)
+) + tuple(datetime(2024, 10, 27, hour, 30) for hour in (0, 1))
 ZONES = ("UTC", "Europe/Berlin", "America/New_York")
 GRANULARITIES = ("hour", "day", "week", "month", "quarter", "year")
 
@@ -98,11 +98,45 @@ def _keys(shape: str) -> tuple[str, str]:
     return ("parent_id", "id") if shape == "many_to_one" else ("id", "parent_id")
 
 
-def as_oracle(tree: Tree) -> Model:
-    return {node.name: _cube(tree, number) for number, node in enumerate(tree.nodes)}
+def as_oracle(tree: Tree, *, stocks: bool = False) -> Model:
+    """The model for the oracle, with measures that do not add up over time where `stocks` says so."""
+    return {node.name: _cube(tree, number, stocks=stocks) for number, node in enumerate(tree.nodes)}
 
 
-def _cube(tree: Tree, number: int) -> Cube:
+def _stocks(name: str) -> dict[str, Measure]:
+    amount, at, word = column(name, "amount"), f"{name}.seen_at", f"{name}.word"
+    return {
+        "stock": Measure("sum", amount, moment=at),
+        "first_count": Measure("count", moment=at, choice=min),
+        "stock_by_word": Measure("sum", amount, moment=at, apart=(word,)),
+        "flagged_stock": Measure("sum", amount, where=column(name, "flag"), moment=at, apart=(word, f"{name}.flag")),
+        "stock_words": Measure("count_distinct", column(name, "word"), moment=at),
+        "first_mean": Measure("avg", amount, moment=at, choice=min),
+        "last_most": Measure("max", amount, moment=at),
+        "stock_share": _share(f"{name}.stock", f"{name}.count"),
+    }
+
+
+def _stocks_yaml(name: str) -> list[dict[str, Any]]:
+    def over(choice: str, *groupings: str) -> dict[str, Any]:
+        said = {"name": "seen_at", "window_choice": choice}
+        return {"non_additive_dimension": {**said, "window_groupings": list(groupings)} if groupings else said}
+
+    flagged = [{"sql": "{CUBE}.flag"}]
+    return [
+        {"name": "stock", "type": "sum", "sql": "amount", "meta": over("max")},
+        {"name": "first_count", "type": "count", "meta": over("min")},
+        {"name": "stock_by_word", "type": "sum", "sql": "{amount}", "meta": over("max", "word")},
+        {"name": "flagged_stock", "type": "sum", "sql": "amount", "filters": flagged,
+         "meta": over("max", "word", f"{name}.flag")},
+        {"name": "stock_words", "type": "count_distinct", "sql": "word", "meta": over("max")},
+        {"name": "first_mean", "type": "avg", "sql": "amount", "meta": over("min")},
+        {"name": "last_most", "type": "max", "sql": "amount", "meta": over("max")},
+        {"name": "stock_share", "type": "number", "sql": "1.0 * {stock} / NULLIF({count}, 0)"},
+    ]  # fmt: skip
+
+
+def _cube(tree: Tree, number: int, *, stocks: bool = False) -> Cube:
     node = tree.nodes[number]
     joins = tuple(_join(child) for child in tree.nodes if child.parent == number)
     name = node.name
@@ -123,6 +157,7 @@ def _cube(tree: Tree, number: int) -> Cube:
         dimensions[f"{child.name}_count"] = SubQuery(f"{child.name}.count")
         dimensions[f"{child.name}_total"] = SubQuery(f"{child.name}.total")
         measures[f"{child.name}_per_row"] = _share(f"{child.name}.total", f"{name}.count")
+    measures |= _stocks(name) if stocks else {}
     segments = {"only_flagged": column(name, "flag")}
     return Cube(name, node.rows, ("id",), joins, dimensions, measures, segments)
 
@@ -146,9 +181,12 @@ def _share(upper: str, lower: str) -> Measure:
     return Measure("number", of=of, needs=(upper, lower))
 
 
-def as_yaml(tree: Tree, schema: str) -> str:
+def as_yaml(tree: Tree, schema: str, *, stocks: bool = False) -> str:
     """The same model for a compiler."""
-    return yaml.safe_dump({"cubes": [_cube_yaml(tree, number, schema) for number in range(len(tree.nodes))]})
+    cubes = [_cube_yaml(tree, number, schema) for number in range(len(tree.nodes))]
+    for cube in cubes:
+        cube["measures"] += _stocks_yaml(cube["name"]) if stocks else []
+    return yaml.safe_dump({"cubes": cubes})
 
 
 def _cube_yaml(tree: Tree, number: int, schema: str) -> dict[str, Any]:
@@ -222,11 +260,11 @@ def _literal(value: Any) -> str:
 
 
 @st.composite
-def queries(draw: st.DrawFn, tree: Tree) -> dict[str, Any]:
+def queries(draw: st.DrawFn, tree: Tree, *, stocks: bool = False) -> dict[str, Any]:
     """A query that has one root: cubes that one of them reaches."""
     root = draw(st.integers(0, len(tree.nodes) - 1))
     cubes = [root, *draw(st.lists(st.sampled_from(tree.below(root)), max_size=3))]
-    model = as_oracle(tree)
+    model = as_oracle(tree, stocks=stocks)
     anchor = f"{tree.nodes[root].name}."
     measures = [draw(_one(model, tree, cube, "measures")) for cube in cubes if draw(st.booleans())]
     dimensions = [draw(_one(model, tree, cube, "dimensions")) for cube in cubes if draw(st.booleans())]

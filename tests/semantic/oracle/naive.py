@@ -22,13 +22,17 @@ Group = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Measure:
-    """`value` for the kinds that aggregate a value; `of` (measures by full name -> value) for kind `number`."""
+    """`value` for the kinds that aggregate a value; `of` (measures by full name -> value) for kind `number`. With
+    `moment` only rows of the last one count (`choice` max, else the first), in each bucket and for each of `apart`."""
 
     kind: str
     value: Member = lambda _: None
     where: Member | None = None
     of: Callable[[Mapping[str, Any]], Any] | None = None
     needs: tuple[str, ...] = ()
+    moment: str | None = None
+    choice: Callable[[list[datetime]], datetime] = max
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ def answer(model: Model, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         groups.setdefault(tuple(member(row) for member in keys.values()), []).append(row)
     found = []
     for group, rows in groups.items():
-        values = {name: _aggregate(model, name, rows) for name in [*measures, *_having_names(model, query)]}
+        names = [*measures, *_having_names(model, query)]
+        values = {name: _aggregate(model, name, _Rows(rows, joined, query)) for name in names}
         if all(_test(model, query, node, values.get) is True for node in _measure_filters(model, query)):
             found.append(dict(zip(keys, group, strict=True)) | {name: values[name] for name in measures})
     return found
@@ -146,7 +151,7 @@ def dimension(model: Model, path: str) -> Member:
             return None
         alone = {**model, cube: _with_rows(model[cube], [record])}
         rows = list(_expand(alone, cube, _needed(model, [measure])))
-        return _aggregate(alone, measure, rows)
+        return _aggregate(alone, measure, _Rows(rows, rows, {}))
 
     return read
 
@@ -339,13 +344,39 @@ def _time_condition(value: datetime, operator: str, values: Sequence[str], zone:
     return tests[operator]
 
 
-def _aggregate(model: Model, path: str, rows: Sequence[Joined]) -> Any:
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a group, beside all that the query is about."""
+
+    group: Sequence[Joined]
+    every: Sequence[Joined]
+    query: Mapping[str, Any]
+
+
+def _at_moment(model: Model, measure: Measure, rows: _Rows) -> list[Joined]:
+    """The rows of a group at the moment that counts in their bucket."""
+    if measure.moment is None:
+        return list(rows.group)
+    time, zone = dimension(model, measure.moment), rows.query.get("timezone", "UTC")
+    same = [part for part in rows.query.get("timeDimensions", ()) if part["dimension"] == measure.moment]
+    keys = [_bucket(model, part, zone) for part in same if "granularity" in part]
+    keys += [time] if measure.moment in rows.query.get("dimensions", ()) else []
+    keys += [dimension(model, name) for name in measure.apart]
+    moments: dict[Group, list[datetime]] = {}
+    for row in rows.every:
+        if (at := time(row)) is not None:
+            moments.setdefault(tuple(key(row) for key in keys), []).append(at)
+    chosen = {key: measure.choice(found) for key, found in moments.items()}
+    return [row for row in rows.group if time(row) and time(row) == chosen[tuple(key(row) for key in keys)]]
+
+
+def _aggregate(model: Model, path: str, rows: _Rows) -> Any:
     cube, name = path.split(".")
     measure = model[cube].measures[name]
     if measure.of is not None:
         return measure.of({need: _aggregate(model, need, rows) for need in measure.needs})
     once: dict[Group, Joined] = {}
-    for row in rows:
+    for row in _at_moment(model, measure, rows):
         record = row[cube]
         if record is not None:
             once.setdefault(tuple(record[k] for k in model[cube].key), row)
