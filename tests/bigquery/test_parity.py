@@ -23,7 +23,7 @@ from google.cloud import bigquery
 
 from headrace.bigquery.client import open_client
 from headrace.bigquery.emulator import Emulator
-from headrace.config import load_settings
+from headrace.config import Settings, load_settings
 from headrace.gateways import DUCKDB, EMULATOR
 from tests.bigquery.loading import connection_to
 from tests.bigquery.parity import differences, layers, tables
@@ -50,9 +50,12 @@ def build_both(data: Path, *options: str) -> None:
     headrace("build", *options, "--gateway", EMULATOR, data=data)
 
 
+def on_gateway(data: Path, gateway: str) -> Settings:
+    return load_settings(environ={**environ(data), "HEADRACE_GATEWAY": gateway})
+
+
 def assert_alike(data: Path) -> None:
-    ours = tables(load_settings(environ={**environ(data), "HEADRACE_GATEWAY": DUCKDB}))
-    theirs = tables(load_settings(environ={**environ(data), "HEADRACE_GATEWAY": EMULATOR}))
+    ours, theirs = (tables(on_gateway(data, gateway)) for gateway in (DUCKDB, EMULATOR))
     assert layers(ours) == {"raw", "staging", "core", "marts"}
     assert differences(ours, theirs) == []
 
