@@ -14,6 +14,7 @@ from semantic.errors import PlanError
 from semantic.plan.build import Planner, alias_of, filter_members
 from semantic.plan.joins import JoinTree
 from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
+from semantic.plan.stages import kept_filters
 from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Snapshot, Staged, Value, Where, Windowed
 from semantic.sql.dialects import DIALECTS, column, quoted
 from semantic.sql.expressions import Expressions, Scope, conjunction, wrapped
@@ -377,6 +378,9 @@ class SelectBuilder:
         )  # fmt: skip
         if dimension.propagate_filters_to_sub_query or dimension.multi_stage is not None:
             inner_shape = replace(inner_shape, filters=self._propagated(dimension), segments=self.shape.segments)
+        if dimension.multi_stage is not None:
+            kept = kept_filters(dimension.multi_stage, inner_shape, self.members)
+            inner_shape = replace(inner_shape, filters=tuple(kept))
         if dimension.propagate_filters_to_sub_query:
             inner_shape = replace(inner_shape, times=self._propagated_ranges(dimension))
         plan = self.planner.plan(inner_shape)
