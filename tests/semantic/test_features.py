@@ -151,7 +151,8 @@ ROWS: Mapping[str, tuple[tuple[str, ...], Mapping[str, str], Mapping[str, Any], 
         _asked_with("include: [{ member: id, operator: lt, values: [30] }]"),
         {**BY_ASKED, **OF_GIFTS},
         "SELECT SUM(n), big FROM (SELECT status, COUNT(*) AS n, "
-        "NULLIF(COUNT(*) FILTER (WHERE order_id < 30), 0) > 5 AS big FROM bazaar.orders WHERE is_gift GROUP BY 1) GROUP BY 2",
+        "NULLIF(COUNT(*) FILTER (WHERE order_id < 30), 0) > 5 AS big "
+        "FROM bazaar.orders WHERE is_gift GROUP BY 1) GROUP BY 2",
     ),
     "a case over a switch": (
         ("dimension.case.switch",),
