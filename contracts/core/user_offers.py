@@ -11,7 +11,7 @@ class UserOffers(Contract, layer="core", table="user_offers", version="1.0.0", k
     """One row per user and offer: the version that the user was shown, how far the user went, and what it earned
     and cost."""
 
-    user_offer_key: Text = column("Assignment, or user and offer where the facts name none.")
+    user_offer_key: Text = column("Assignment, or user and offer where there is none.")
     user_key: Text = column("User of the offer.", references=warn(to("core", "users", "user_key")))
     offer_id: Text = column("Id of the offer.")
     offer_version_id: Text = column(
@@ -35,8 +35,10 @@ class UserOffers(Contract, layer="core", table="user_offers", version="1.0.0", k
     chargeback_usd: Numeric = column("Revenue that the advertiser took back.", nullable=True, ge=0, unit="USD")
     margin_usd: Numeric = column("Revenue less chargebacks and payout.", nullable=True, unit="USD")
     chargeback_count: Integer = column("Facts that were charged back.", ge=0)
-    seconds_to_complete: Number = column("Seconds from start to completion.", nullable=True, unit="seconds")
+    seconds_to_complete: Number = column(
+        "Seconds from start to completion; NULL if it was completed before the start.", nullable=True, unit="seconds"
+    )
     is_started: Boolean = column("Whether a start was recorded.")
     is_completed: Boolean = column("Whether the offer was completed.")
     is_unassigned: Boolean = column("Whether no assignment is known, so that no version is.")
-    is_without_start: Boolean = column("Whether tasks were completed though no start was recorded.")
+    is_without_start: Boolean = column("Whether tasks or the offer were completed though no start was recorded.")

@@ -29,7 +29,7 @@ class OfferTaskPerformance(
     completion_count: Integer = column("Completions, repeats included.", ge=0)
     coin_count: Integer = column("Coins that were credited.", ge=0)
     seconds_from_start: Number = column(
-        "Seconds from the start of the offer to the first completion.", nullable=True, unit="seconds"
+        "Seconds from the start of the offer to the first completion after it.", nullable=True, unit="seconds"
     )
     is_required: Boolean = column("Whether the offer is incomplete without it.")
     is_done: Boolean = column("Whether the task was completed.")

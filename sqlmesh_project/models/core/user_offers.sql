@@ -61,7 +61,7 @@ WITH assignments AS (
   SELECT
     progress.user_offer_key,
     SUM(chargebacks.amount_usd) AS chargeback_usd,
-    COUNT(*) AS chargeback_count
+    COUNT(DISTINCT chargebacks.progress_id) AS chargeback_count
   FROM chargebacks
   INNER JOIN progress
     ON chargebacks.progress_id = progress.progress_id
@@ -132,11 +132,17 @@ SELECT
   COALESCE(refused.chargeback_usd, 0) AS chargeback_usd, /* Revenue that the advertiser took back. */
   joined.revenue_usd - COALESCE(refused.chargeback_usd, 0) - joined.coin_count / 1000 AS margin_usd, /* Revenue less chargebacks and payout. */
   COALESCE(refused.chargeback_count, 0) AS chargeback_count, /* Facts that were charged back. */
-  @seconds_between(joined.started_at, joined.completed_at) AS seconds_to_complete, /* Seconds from start to completion. */
+  CASE
+    WHEN joined.completed_at >= joined.started_at
+    THEN @seconds_between(joined.started_at, joined.completed_at)
+  END AS seconds_to_complete, /* Seconds from start to completion; NULL if it was completed before the start. */
   NOT joined.started_at IS NULL AS is_started, /* Whether a start was recorded. */
   NOT joined.completed_at IS NULL AS is_completed, /* Whether the offer was completed. */
   joined.shown_at IS NULL AS is_unassigned, /* Whether no assignment is known, so that no version is. */
-  joined.started_at IS NULL AND joined.completion_count > 0 AS is_without_start /* Whether tasks were completed though no start was recorded. */
+  joined.started_at IS NULL
+  AND (
+    joined.completion_count > 0 OR NOT joined.completed_at IS NULL
+  ) AS is_without_start /* Whether tasks or the offer were completed though no start was recorded. */
 FROM joined
 LEFT JOIN shown_tasks
   ON joined.user_offer_key = shown_tasks.user_offer_id

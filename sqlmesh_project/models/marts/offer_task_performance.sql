@@ -35,7 +35,7 @@ WITH user_offers AS (
     user_offer_key,
     task_id,
     COUNT(*) AS completion_count,
-    MIN(seconds_from_start) AS seconds_from_start,
+    MIN(CASE WHEN seconds_from_start >= 0 THEN seconds_from_start END) AS seconds_from_start,
     SUM(coin_count) AS coin_count
   FROM completions
   GROUP BY
@@ -58,7 +58,7 @@ SELECT
   CAST(NOT done.task_id IS NULL AS INT64) AS done_count, /* 1 if the task was completed, else 0. */
   COALESCE(done.completion_count, 0) AS completion_count, /* Completions, repeats included. */
   COALESCE(done.coin_count, 0) AS coin_count, /* Coins that were credited. */
-  done.seconds_from_start, /* Seconds from the start of the offer to the first completion. */
+  done.seconds_from_start, /* Seconds from the start of the offer to the first completion after it. */
   offer_tasks.is_required, /* Whether the offer is incomplete without it. */
   NOT done.task_id IS NULL AS is_done /* Whether the task was completed. */
 FROM user_offers

@@ -43,7 +43,7 @@ SELECT
   deployment_id, /* Deployment of the notice. */
   experiment, /* Experiment that was running. */
   parameters AS properties, /* Details as JSON text. */
-  COALESCE(ROUND(rate, 6), 1) AS sampling_rate, /* Share of such events that were sampled, without the noise of floats. */
+  COALESCE(NULLIF(ROUND(rate, 6), 0), rate, 1) AS sampling_rate, /* Share of such events that were sampled, without the noise of floats. */
   count AS stated_count, /* Number as the source states it. */
   rate IS NULL AS is_sampling_rate_missing, /* Whether the source gave no rate, so that 1 was taken. */
   _batch_id AS batch_id, /* Batch that loaded the row. */
