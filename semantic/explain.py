@@ -103,6 +103,8 @@ def _plan_step(plan: Plan) -> Step:
     details = [f"{how} {groups}"]
     if plan.having:
         details.append("keep groups by their measures")
+    if plan.fill is not None:
+        details.append(f"fill {plan.fill.time.key} where nothing was found")
     if plan.shape.limit is not None:
         details.append(f"at most {plan.shape.limit} rows")
     return Step("result", tuple(details), tuple(_part_step(part) for part in plan.parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, cast
 
-from semantic.datamodel.intervals import divides_parent, parse_interval
+from semantic.datamodel.intervals import divides_parent, is_of_months, parse_interval
 from semantic.datamodel.links import link_dimensions
 from semantic.datamodel.names import titleize
 from semantic.datamodel.properties import GRANULARITIES
@@ -179,6 +179,8 @@ class CubeBuilder:
             drill_members=self.full_names(item, drill),
             drill_filters=self._filters(item, "drill_filters"),
             non_additive=self._non_additive(item),
+            join_to_timespine=item["meta"].own.get("join_to_timespine", False) if "meta" in item else False,
+            fill_nulls_with=self._fill_nulls_with(item),
             mask=self._mask(item),
         )
 
@@ -189,6 +191,15 @@ class CubeBuilder:
         groupings = self.full_names(said, "window_groupings")
         name = self.full_name(said["name"], said.place_of("name"), f"{said.path}.name")
         return NonAdditive(name, said["window_choice"], groupings, said.place)
+
+    def _fill_nulls_with(self, item: Record) -> float | None:
+        if "meta" not in item:
+            return None
+        own: Record = item["meta"].own
+        if "fill_nulls_with" in own and item["type"] in ("string", "boolean", "time"):
+            message = f"a number cannot stand for a missing {item['type']}"
+            self.report.add(own.place_of("fill_nulls_with"), f"{own.path}.fill_nulls_with", "fill_nulls_with", message)
+        return cast("float | None", own.get("fill_nulls_with"))
 
     def _check_measure(self, item: Record) -> None:
         needs_sql = item["type"] not in _AGGREGATED_WITHOUT_SQL and "case" not in item
@@ -329,6 +340,9 @@ class CubeBuilder:
         interval = entry.get("interval")
         if interval is not None and "origin" not in entry and not divides_parent(parse_interval(interval)):
             message = f"buckets of `{interval}` do not fill a larger unit, so they need an `origin` to start from"
+            self.report.add(entry.place, entry.path, "granularity_interval", message)
+        if interval is not None and len({is_of_months(unit) for _, unit in parse_interval(interval)}) > 1:
+            message = f"buckets of `{interval}` have no width: months are not made of days; say one or the other"
             self.report.add(entry.place, entry.path, "granularity_interval", message)
         if "sql" in entry and entry["name"] not in GRANULARITIES:
             message = "`sql` may only redefine a granularity that exists (day, week, month, ...)"

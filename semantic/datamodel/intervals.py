@@ -7,6 +7,9 @@ import re
 UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 _PART = re.compile(r"(-?\d{1,6})\s+(second|minute|hour|day|week|month|quarter|year)s?")
 
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_629_746,
+            "quarter": 7_889_238, "year": 31_556_952}  # fmt: skip
+
 Interval = tuple[tuple[int, str], ...]
 
 
@@ -25,6 +28,16 @@ def is_interval(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def seconds(interval: Interval) -> int:
+    """How long an interval is on average."""
+    return sum(count * _SECONDS[unit] for count, unit in interval)
+
+
+def is_of_months(unit: str) -> bool:
+    """Whether a unit is made of whole months, which are not all of one length."""
+    return unit in ("month", "quarter", "year")
 
 
 def smallest_unit(interval: Interval) -> str:

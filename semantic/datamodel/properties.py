@@ -196,6 +196,8 @@ _measure_meta = Shape(
             },
             required=("name", "window_choice"),
         ),
+        "join_to_timespine": boolean,
+        "fill_nulls_with": number,
     }
 )
 

@@ -237,10 +237,18 @@ class Dimension(Member):
     synthetic: bool = False
     mask: Sql | str | float | bool | None = None
 
+    def granularity(self, name: str) -> Granularity | None:
+        """The custom granularity of that name."""
+        return next((entry for entry in self.granularities if entry.name == name), None)
+
 
 @dataclass(frozen=True)
 class Measure(Member):
-    """An aggregate over a cube's rows, or (`number`, `string`, `boolean`, `time`) an expression over aggregates."""
+    """An aggregate over a cube's rows, or (`number`, `string`, `boolean`, `time`) an expression over aggregates.
+
+    `join_to_timespine` gives results with it the buckets of a date range that have no rows, too; `fill_nulls_with` is
+    shown where it has no value.
+    """
 
     type: MeasureType = "count"
     filters: tuple[Sql, ...] = ()
@@ -252,6 +260,8 @@ class Measure(Member):
     drill_members: tuple[str, ...] = ()
     drill_filters: tuple[Sql, ...] = ()
     non_additive: NonAdditive | None = None
+    join_to_timespine: bool = False
+    fill_nulls_with: float | None = None
     mask: Sql | str | float | bool | None = None
 
 

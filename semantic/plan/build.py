@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from semantic.datamodel.types import DataModel, Measure
 from semantic.errors import PlanError
+from semantic.plan.filling import filled_series
 from semantic.plan.joins import Hint, JoinGraph, JoinTree, mentioned_cubes
 from semantic.plan.members import Members, changes_grain
 from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape
@@ -39,15 +40,16 @@ class Planner:
         where = Where(tuple(time for time in shape.times if time.range), shape.segments, where_filters)
         wanted = [*shape.measures, *(name for entry in having for name in filter_members(entry))]
         self._check_switches(wanted, groups, where_filters)
+        fill = filled_series(shape, groups, values, self.members)
         try:
             tree = self.tree(self.hints(shape))
         except PlanError as error:
             if error.code != "no_join_path" or shape.ungrouped:
                 raise
             parts = tuple(self._facts(wanted, groups, where, shape, error))
-            return Plan(shape, groups, values, parts, having, union=True)
+            return Plan(shape, groups, values, parts, having, union=True, fill=fill)
         parts = tuple(self.parts(wanted, tree, groups, where, shape))
-        return Plan(shape, groups, values, parts, having, union=any(_is_shifted(part) for part in parts))
+        return Plan(shape, groups, values, parts, having, any(_is_shifted(part) for part in parts), fill)
 
     def _facts(
         self, wanted: Sequence[str], groups: tuple[Group, ...], where: Where, shape: Shape, error: PlanError

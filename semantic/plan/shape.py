@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -9,11 +10,15 @@ from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from semantic.datamodel.intervals import parse_interval, seconds
 from semantic.datamodel.properties import GRANULARITIES
 from semantic.datamodel.types import DataModel, Dimension, Measure
 from semantic.errors import QueryFormatError
 from semantic.query.dates import parse_time, to_utc, truncate
-from semantic.query.types import Condition, DateRange, Filter, Group, Order, Query, SqlCondition
+from semantic.query.types import Condition, DateRange, Filter, Group, Order, Query, SqlCondition, TimeDimension
+
+MOST_BUCKETS = 50_000
+"""The most buckets of a series of times, as in Cube."""
 
 Value = str | int | float | bool | Decimal | datetime
 
@@ -42,11 +47,14 @@ class BoundRange:
 
 @dataclass(frozen=True, slots=True)
 class BoundTime:
-    """A time dimension with its granularity and range."""
+    """A time dimension with its granularity and range. `fill` asks for buckets without rows, too; `too_many` says that
+    the range has more buckets than a series may have."""
 
     dimension: str
     granularity: str | None
     range: BoundRange | None
+    fill: bool = False
+    too_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,14 @@ def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
     """The shape of a query, and its values by slot. Raises QueryFormatError for a value its member cannot have."""
     binder = Binder(model, query.timezone)
     times = tuple(
-        BoundTime(time.dimension, time.granularity, binder.range(time.date_range)) for time in query.time_dimensions
+        BoundTime(
+            time.dimension,
+            time.granularity,
+            binder.range(time.date_range),
+            time.fill_missing_dates,
+            binder.has_too_many(time, query.time_dimensions),
+        )
+        for time in query.time_dimensions
     )
     filters = tuple(binder.filter(entry) for entry in query.filters)
     guards = tuple(binder.filter(entry) for entry in query.guards)
@@ -163,6 +178,19 @@ class Binder:
         return BoundRange(
             self.slot(start), self.slot(end), end_open, self.slot(span.start), self.slot(local_end), aligned
         )
+
+    def has_too_many(self, time: TimeDimension, beside: Iterable[TimeDimension]) -> bool:
+        """Whether a time dimension's range, which may stand beside another of its granularities, has more buckets than
+        a series may have."""
+        granularity = time.granularity
+        spans = (other.date_range for other in (time, *beside) if other.dimension == time.dimension)
+        span = next((span for span in spans if span is not None), None)
+        if span is None or granularity is None or (span.end - span.start).total_seconds() <= MOST_BUCKETS:
+            return False
+        dimension = self.model.member(time.dimension)
+        custom = dimension.granularity(granularity) if isinstance(dimension, Dimension) else None
+        width = parse_interval(custom.interval) if custom and custom.interval else ((1, granularity),)
+        return (span.end - span.start).total_seconds() / max(1, seconds(width)) > MOST_BUCKETS
 
     def filter(self, entry: Filter) -> BoundFilter:
         if isinstance(entry, Group):

@@ -31,6 +31,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """All times of a query's range: the finest time group gives the series, coarser ones are derived from it."""
+
+    time: Group
+    bound: BoundTime
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """A measure of the query."""
 
@@ -160,7 +168,8 @@ class Plan:
     """Parts computed at one grain; `groups` and `values` are the columns in order.
 
     The parts have the same groups and are joined on them, but for a `union`: then a part may lack groups that another
-    has (several facts, or shifted time), and all are kept.
+    has (several facts, or shifted time), and all are kept. `fill` is the series whose every time the whole result has,
+    for each of its other groups; the conditions in `having` come before.
     """
 
     shape: Shape
@@ -169,3 +178,4 @@ class Plan:
     parts: tuple[Part, ...]
     having: tuple[BoundFilter, ...] = ()
     union: bool = False
+    fill: Series | None = None

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from semantic.datamodel.intervals import UNITS, parse_interval, smallest_unit
-from semantic.datamodel.types import Dimension, Granularity, Measure, RollingWindow
+from semantic.datamodel.types import Dimension, Measure, RollingWindow
 from semantic.errors import PlanError
-from semantic.plan.shape import BoundTime
-from semantic.plan.types import Group, Where, WindowRange
+from semantic.plan.shape import MOST_BUCKETS, BoundTime
+from semantic.plan.types import Group, Series, Where, WindowRange
 
 ADDITIVE = ("sum", "count", "min", "max")
 WINDOWED = (*ADDITIVE, "avg", "count_distinct", "count_distinct_approx")
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """The time groups of a windowed query: the finest gives the series, coarser ones are derived from it."""
-
-    time: Group
-    bound: BoundTime
 
 
 def check_type(measure: Measure) -> None:
@@ -38,20 +30,29 @@ def series_of(groups: Sequence[Group], times: Sequence[BoundTime], dimensions: S
         return None
     if len({group.target for group in buckets}) > 1:
         names = ", ".join(group.name for group in buckets)
-        message = f"Rolling windows go along one time dimension, not several: {names}"
+        message = f"A series of times goes along one time dimension, not several: {names}"
         raise PlanError(message, place=names, advice="group by one of them", code="rolling_window")
     bound = next((time for time in times if time.range is not None and time.granularity is not None), None)
     if bound is None:
         message = "Time series queries without dateRange aren't supported"
         raise PlanError(message, place=buckets[0].name, advice="give the time dimension a dateRange", code="no_range")
+    long = next((time for time in times if time.too_many and time.dimension == bound.dimension), None)
+    if long is not None:
+        message = f"The count of generated date ranges by {long.granularity} is over limit ({MOST_BUCKETS})"
+        advice = "ask for a shorter date range, or a coarser granularity"
+        raise PlanError(message, place=bound.dimension, advice=advice, code="series_limit")
     unit_of = {dimension.full_name: dimension for dimension in dimensions}
     finest = min(buckets, key=lambda group: UNITS.index(series_unit(unit_of[group.target], group.granularity or "")))
+    custom = unit_of[finest.target].granularity(finest.granularity or "")
+    if custom is not None and custom.sql is not None:
+        message = f"'{finest.key}' is defined by SQL, of which no series of times can be made"
+        raise PlanError(message, place=finest.name, advice="define it by an interval", code="series")
     return Series(finest, bound)
 
 
 def series_unit(dimension: Dimension, granularity: str) -> str:
     """The finest unit that a granularity's buckets begin at."""
-    custom = find_granularity(dimension, granularity)
+    custom = dimension.granularity(granularity)
     if custom is None:
         return granularity
     units = [smallest_unit(parse_interval(custom.interval or "1 day"))]
@@ -60,11 +61,6 @@ def series_unit(dimension: Dimension, granularity: str) -> str:
     if custom.origin:
         units.append("day" if len(custom.origin) <= 10 else "second")
     return min(units, key=UNITS.index)
-
-
-def find_granularity(dimension: Dimension, name: str) -> Granularity | None:
-    """The custom granularity of that name."""
-    return next((entry for entry in dimension.granularities if entry.name == name), None)
 
 
 def base_unit(window: RollingWindow, unit: str) -> str:

@@ -40,6 +40,8 @@ def _time(time: TimeDimension) -> dict[str, Any]:
         echoed["dateRange"] = time.date_range.texts()
     if time.granularity is not None:
         echoed["granularity"] = time.granularity
+    if time.fill_missing_dates:
+        echoed["fillMissingDates"] = True
     return echoed
 
 

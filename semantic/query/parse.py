@@ -30,6 +30,7 @@ _PROPERTIES = frozenset(
     ["measures", "dimensions", "timeDimensions", "filters", "segments", "order", "limit", "offset", "total", "timezone",
      "ungrouped", "responseFormat", "renewQuery", "joinHints", "cacheMode", "cache"]
 )  # fmt: skip
+_TIME_PROPERTIES = frozenset(["dimension", "granularity", "dateRange", "fillMissingDates"])
 _FORMATS = ("default", "compact", "columnar")
 _CONDITION_KEYS = frozenset(["member", "dimension", "operator", "values"])
 _OPERATORS = frozenset(OPERATORS)
@@ -239,7 +240,7 @@ def _time_dimension(value: Any, place: str, zone: ZoneInfo, now: datetime) -> Ti
     if not isinstance(value, Mapping):
         raise _invalid(f'"{place}" must be of type object', place)
     for key in value:
-        if key not in ("dimension", "granularity", "dateRange"):
+        if key not in _TIME_PROPERTIES:
             raise _invalid(f'"{place}.{key}" is not allowed', place)
     name = value.get("dimension")
     if not isinstance(name, str):
@@ -250,7 +251,14 @@ def _time_dimension(value: Any, place: str, zone: ZoneInfo, now: datetime) -> Ti
     granularity = value.get("granularity")
     if granularity is not None and not (isinstance(granularity, str) and granularity):
         raise _invalid(f'"{place}.granularity" must be a string', place)
-    return TimeDimension(name, granularity, _date_range(value.get("dateRange"), place, zone, now))
+    span = _date_range(value.get("dateRange"), place, zone, now)
+    fill = value.get("fillMissingDates")
+    if fill is not None and not isinstance(fill, bool):
+        raise _invalid(f'"{place}.fillMissingDates" must be a boolean', place)
+    if fill and (granularity is None or span is None):
+        message = f'"{place}.fillMissingDates" needs a granularity and a dateRange beside it'
+        raise QueryFormatError(message, place=place, advice="say which buckets of which range", code="fill")
+    return TimeDimension(name, granularity, span, bool(fill))
 
 
 def _date_range(value: Any, place: str, zone: ZoneInfo, now: datetime) -> DateRange | None:

@@ -27,11 +27,13 @@ class DateRange:
 
 @dataclass(frozen=True, slots=True)
 class TimeDimension:
-    """A time dimension grouped by a granularity, limited to a range, or both."""
+    """A time dimension grouped by a granularity, limited to a range, or both. `fill_missing_dates` asks for the buckets
+    of the range that have no rows, too."""
 
     dimension: str
     granularity: str | None = None
     date_range: DateRange | None = None
+    fill_missing_dates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,10 +146,9 @@ class BigQuery:
         if len(interval) == 1 and interval[0][0] == 1 and origin is None:
             return self.truncate(local, interval[0][1])
         start = origin or self.timestamp(natural_origin(interval))
-        months = sum(count * _MONTHS.get(unit, 0) for count, unit in interval)
-        if months:
+        unit, width = _one_unit(interval)
+        if unit == "MONTH":
             local = self.truncate(local, "month")
-        unit, width = ("MONTH", months) if months else ("SECOND", sum(n * _SECONDS[u] for n, u in interval))
         passed = exp.Anonymous(this="DATETIME_DIFF", expressions=[local, start, exp.Var(this=unit)])
         whole = exp.Floor(this=exp.Div(this=passed, expression=exp.Literal.number(width)))
         steps = exp.Mul(this=_cast(whole, "INT64", "bigquery"), expression=exp.Literal.number(width))
@@ -200,6 +199,8 @@ class BigQuery:
     def series(self, start: exp.Expr, end: exp.Expr, interval: Interval) -> exp.Expr:
         # Counting steps works for every unit; GENERATE_TIMESTAMP_ARRAY knows no months.
         unit, width = interval[0][1].upper(), interval[0][0]
+        if len(interval) > 1:
+            unit, width = _one_unit(interval)
         passed = exp.Anonymous(this="DATETIME_DIFF", expressions=[end, start, exp.Var(this=unit)])
         array = exp.Anonymous(
             this="GENERATE_ARRAY", expressions=[exp.Literal.number(0), passed, exp.Literal.number(width)]
@@ -212,6 +213,12 @@ class BigQuery:
 
 
 DIALECTS: dict[str, Dialect] = {"duckdb": DuckDB(), "bigquery": BigQuery()}
+
+
+def _one_unit(interval: Interval) -> tuple[str, int]:
+    """An interval of either months or anything shorter, in one unit."""
+    months = sum(count * _MONTHS.get(unit, 0) for count, unit in interval)
+    return ("MONTH", months) if months else ("SECOND", sum(n * _SECONDS[u] for n, u in interval))
 
 
 def _monday(local: exp.Expr) -> exp.Expr:

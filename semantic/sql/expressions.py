@@ -191,7 +191,7 @@ class Expressions:
 
     def bucket(self, local: exp.Expr, dimension: Dimension, granularity: str, scope: Scope) -> exp.Expr:
         """The bucket of a local time, by a granularity of a dimension."""
-        custom = next((entry for entry in dimension.granularities if entry.name == granularity), None)
+        custom = dimension.granularity(granularity)
         if custom is None:
             return self.dialect.truncate(local, granularity)
         if custom.sql is not None:

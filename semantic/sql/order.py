@@ -8,7 +8,6 @@ from semantic.datamodel.intervals import UNITS, parse_interval, smallest_unit
 from semantic.datamodel.types import Dimension
 from semantic.plan.members import Members
 from semantic.plan.types import Group, Plan
-from semantic.plan.windows import find_granularity
 from semantic.query.types import Order
 
 _BEGINNING = "0000-01-01T00:00:00.000"
@@ -63,7 +62,7 @@ def _fineness(group: Group, members: Members) -> int:
 
 def _unit(dimension: Dimension, granularity: str) -> str:
     """The finest unit that decides where buckets begin."""
-    custom = find_granularity(dimension, granularity)
+    custom = dimension.granularity(granularity)
     if custom is None or custom.interval is None:
         return granularity
     units = [smallest_unit(parse_interval(custom.interval))]

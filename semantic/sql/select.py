@@ -18,6 +18,7 @@ from semantic.plan.stages import kept_filters
 from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Snapshot, Staged, Value, Where, Windowed
 from semantic.sql.dialects import DIALECTS, column, quoted
 from semantic.sql.expressions import Expressions, Scope, conjunction, wrapped
+from semantic.sql.filling import completed
 from semantic.sql.filters import Filters
 from semantic.sql.order import order_and_limit
 from semantic.sql.parameters import Parameters
@@ -91,6 +92,7 @@ class SelectBuilder:
 
     def finished(self, select: exp.Select, plan: Plan) -> exp.Select:
         """A plan's rows as the whole statement: sorted, cut, and behind the common table expressions."""
+        select = completed(self, select, plan)
         order_and_limit(select, plan, self.members)
         if self.statement.ctes:
             ctes = [

@@ -11,7 +11,6 @@ from semantic.datamodel.types import Dimension, Measure, RollingWindow
 from semantic.plan.build import alias_of
 from semantic.plan.shape import BoundRange
 from semantic.plan.types import Group, Windowed, WindowRange
-from semantic.plan.windows import find_granularity
 from semantic.sql.dialects import column, quoted, shifted
 from semantic.sql.expressions import Scope, aggregate, conjunction, wrapped
 
@@ -101,7 +100,7 @@ def series_bounds(
 
 def granularity_interval(dimension: Dimension, granularity: str) -> Interval:
     """The width of a granularity's buckets."""
-    custom = find_granularity(dimension, granularity)
+    custom = dimension.granularity(granularity)
     if custom is not None and custom.interval is not None:
         return parse_interval(custom.interval)
     return ((1, granularity),)

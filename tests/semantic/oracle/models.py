@@ -261,7 +261,7 @@ def _literal(value: Any) -> str:
 
 @st.composite
 def queries(draw: st.DrawFn, tree: Tree, *, stocks: bool = False) -> dict[str, Any]:
-    """A query that has one root: cubes that one of them reaches."""
+    """A query that has one root: cubes that one of them reaches. With `stocks` it asks for what real Cube has not."""
     root = draw(st.integers(0, len(tree.nodes) - 1))
     cubes = [root, *draw(st.lists(st.sampled_from(tree.below(root)), max_size=3))]
     model = as_oracle(tree, stocks=stocks)
@@ -276,7 +276,10 @@ def queries(draw: st.DrawFn, tree: Tree, *, stocks: bool = False) -> dict[str, A
     query: dict[str, Any] = {"measures": _unique(measures), "dimensions": _unique(dimensions)}
     query["timezone"] = draw(st.sampled_from(ZONES))
     if draw(st.booleans()):
-        query["timeDimensions"] = [draw(_time(f"{tree.nodes[draw(st.sampled_from(cubes))].name}.seen_at"))]
+        time = draw(_time(f"{tree.nodes[draw(st.sampled_from(cubes))].name}.seen_at"))
+        if stocks and "dateRange" in time:
+            time["fillMissingDates"] = draw(st.booleans())
+        query["timeDimensions"] = [time]
     query["filters"] = draw(st.lists(_filter(tree, cubes), max_size=2))
     if measures and draw(st.integers(0, 3)) == 0:
         query["filters"].append(draw(_condition(draw(st.sampled_from(measures)), "number")))

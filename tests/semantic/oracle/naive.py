@@ -92,7 +92,36 @@ def answer(model: Model, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         values = {name: _aggregate(model, name, _Rows(rows, joined, query)) for name in names}
         if all(_test(model, query, node, values.get) is True for node in _measure_filters(model, query)):
             found.append(dict(zip(keys, group, strict=True)) | {name: values[name] for name in measures})
+    return _with_missing_dates(found, query)
+
+
+def _with_missing_dates(found: list[dict[str, Any]], query: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """With a row for every bucket of the range of a time dimension that asks for them, and all other groups."""
+    for part in query.get("timeDimensions", ()):
+        if part.get("fillMissingDates"):
+            measures, key = query.get("measures", ()), f"{part['dimension']}.{part['granularity']}"
+            empty = dict.fromkeys(measures)
+            others = list(query.get("dimensions", ()))
+            groups = list(dict.fromkeys(tuple(row[name] for name in others) for row in found)) if others else [()]
+            rows = {(row[key], *(row[name] for name in others)): row for row in found}
+            found = [
+                rows.get((at, *group), {**dict(zip(others, group, strict=True)), key: at, **empty})
+                for at in _buckets(part)
+                for group in groups
+            ]
     return found
+
+
+def _buckets(part: Mapping[str, Any]) -> Iterator[datetime]:
+    """Hour by hour through the range, each bucket when it begins."""
+    first, last = (datetime.fromisoformat(text) for text in part["dateRange"])
+    last = last + timedelta(days=1, milliseconds=-1) if len(part["dateRange"][1]) == 10 else last
+    at, seen = truncate(first, "hour"), None
+    while at <= last:
+        bucket = truncate(at, part["granularity"])
+        if bucket != seen:
+            yield bucket
+        at, seen = at + timedelta(hours=1), bucket
 
 
 def _group_keys(model: Model, query: Mapping[str, Any]) -> dict[str, Member]:
