@@ -36,11 +36,12 @@ Filter = Mapping[str, Any]
 
 
 class TimeDimension(TypedDict, total=False):
-    """A time dimension of a query, as in Cube's REST queries."""
+    """A time dimension of a query, as in Cube's REST queries, and whether to have dates without rows too."""
 
     dimension: str
     granularity: str
     dateRange: str | Sequence[str]
+    fillMissingDates: bool
 
 
 class Client:
