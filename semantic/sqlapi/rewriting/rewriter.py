@@ -316,9 +316,8 @@ class Rewriter:
         self._replace_from(select, self._embed(query, parts.ad_hoc, tuple(parts.outputs.values()), alias))
 
     def _set_ranges(self, parts: Parts, conditions: list[exp.Expr]) -> list[exp.Expr]:
-        """Rolling windows: conditions on the time that is grouped by become its date range. The others are returned."""
-        rolling = (self._model.member(name) for name in parts.measures)
-        if not any(isinstance(measure, Measure) and measure.rolling_window for measure in rolling):
+        """Series of times: conditions on the time that is grouped by become its date range. The others are returned."""
+        if not any(_needs_range(self._model.member(name)) for name in parts.measures):
             return conditions
         for index, wanted in enumerate(parts.time_dimensions):
             span, conditions = take_range(conditions, wanted.dimension, parts.sources, self._constant)
@@ -510,6 +509,10 @@ class Rewriter:
         columns = [exp.to_identifier(column.alias, quoted=True) for column in compiled.columns]
         named_columns = [exp.alias_(exp.Column(this=name.copy()), name) for name in columns]
         return exp.select(*named_columns).from_(exp.to_identifier(table.name, quoted=True))
+
+
+def _needs_range(member: object) -> bool:
+    return isinstance(member, Measure) and (member.rolling_window is not None or member.join_to_timespine)
 
 
 def fold_names(tree: exp.Expr) -> None:

@@ -10,10 +10,13 @@ import pytest
 
 from semantic.compiler import Compiler
 from semantic.datamodel.load import load_sources
+from semantic.engine import Engine
 from semantic.errors import DataModelError, QueryError
 from semantic.explain import explain
 from semantic.query.echo import echo
 from tests.semantic.judge import ours, rows
+from tests.semantic.sqlapi.readers import Elsewhere, Memory
+from tests.semantic.sqlapi.test_semantic_sql import ask
 
 MODEL = """
 cubes:
@@ -203,3 +206,19 @@ def test_a_granularity_of_months_and_days() -> None:
     text = MODEL.replace("interval: 2 weeks", "interval: 1 month 2 days")
     with pytest.raises(DataModelError, match="months are not made of days"):
         load_sources({"shop.yml": text})
+
+
+@pytest.mark.parametrize("made", [Memory, lambda text: Elsewhere(Memory(text))], ids=["whole", "staged"])
+def test_sql_fills_what_a_measure_says(made: Any) -> None:
+    engine = Engine(load_sources({"shop.yml": MODEL}), made(TABLE))
+    months = (
+        "SELECT date_trunc('month', sold_at), MEASURE(revenue) FROM sales "
+        "WHERE sold_at >= '2024-03-01' AND sold_at < '2024-06-01' GROUP BY 1 ORDER BY 1"
+    )
+    assert [value for _, value in ask(engine, months)] == [12, 0, 9]
+    assert len(ask(engine, months.replace("revenue", "total"))) == 3
+    assert len(ask(engine, months.replace("AND sold_at < '2024-06-01' ", ""))) == 3
+    assert [value for _, value in ask(engine, months.replace("2024-03", "2024-02"))] == [0, 12, 0, 9]
+    seconds = months.replace("month", "second")
+    with pytest.raises(Exception, match="over limit"):
+        ask(engine, seconds)

@@ -10,11 +10,14 @@ import pytest
 
 from semantic.compiler import Compiler
 from semantic.datamodel.load import load_sources
+from semantic.engine import Engine
 from semantic.errors import DataModelError
 from semantic.explain import explain
 from semantic.plan.rollups import candidates
 from semantic.plan.shape import bind
 from tests.semantic.judge import ours, rows
+from tests.semantic.sqlapi.readers import Elsewhere, Memory
+from tests.semantic.sqlapi.test_semantic_sql import ask
 
 MODEL = """
 cubes:
@@ -100,6 +103,8 @@ CREATE TABLE bank.balances AS SELECT * FROM (VALUES
 MONTHS = {"dimension": "balances.taken_at", "granularity": "month", "dateRange": ["2024-01-01", "2024-02-29"]}
 RANGE = {"dimension": "balances.taken_at", "dateRange": ["2024-01-01", "2024-02-29"]}
 
+OPEN = MODEL[: MODEL.index("    access_policy")] + MODEL[MODEL.index("  - name: accounts") :]
+
 # The query, and its rows as values in the order of columns.
 CASES: Mapping[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
     "the last moment of a range": ({"measures": ["coins", "count"], "timeDimensions": [RANGE]}, [(40, 6)]),
@@ -184,9 +189,7 @@ def _plain(value: Any) -> Any:
 @pytest.mark.parametrize("name", CASES)
 def test_values(connection: duckdb.DuckDBPyConnection, name: str, dialect: ours.Dialect) -> None:
     query, expected = CASES[name]
-    model = load_sources(
-        {"bank.yml": MODEL[: MODEL.index("    access_policy")] + MODEL[MODEL.index("  - name: accounts") :]}
-    )
+    model = load_sources({"bank.yml": OPEN})
     found = ours.answer(connection, model, _full(query), dialect)
     assert sorted(map(repr, (tuple(row.values()) for row in found))) == sorted(
         repr(tuple(map(_plain, row))) for row in expected
@@ -255,3 +258,15 @@ def test_wrong_declarations(name: str) -> None:
     lines = text.splitlines()
     assert any(bad.splitlines()[-1].strip() in lines[problem.line - 1] or "change" in lines[problem.line - 1]
                for problem in caught.value.problems)  # fmt: skip
+
+
+@pytest.mark.parametrize("made", [Memory, lambda text: Elsewhere(Memory(text))], ids=["whole", "staged"])
+def test_over_sql(made: Any) -> None:
+    engine = Engine(load_sources({"bank.yml": OPEN}), made(TABLES))
+    february = "FROM wealth WHERE taken_at < '2024-03-01'"
+    assert ask(engine, f"SELECT SUM(coins) {february}") == [(40,)]
+    countries = f"SELECT upper(country), SUM(latest) {february} GROUP BY 1 ORDER BY 1"
+    assert ask(engine, countries) == [("ES", 1200), ("FR", 40)]
+    months = f"SELECT date_trunc('month', taken_at), MEASURE(coins) {february} GROUP BY 1 ORDER BY 1"
+    assert [value for _, value in ask(engine, months)] == [220, 40]
+    assert ask(engine, f"SELECT country {february} GROUP BY 1 HAVING MEASURE(coins) > 1") == [("FR",)]
