@@ -15,6 +15,7 @@ from headrace.arrivals import Arrivals, find_arrivals, remember_build
 from headrace.bigquery.shipping import ship_landed
 from headrace.config import Settings
 from headrace.models import apply_models
+from headrace.rollups import build_rollups, outdate_rollups
 from headrace.terminal import Terminal
 from headrace.waiting import remember_tables
 from headrace.warehouse import LAYERS, PRODUCTION, open_gateway, open_reader, open_warehouse
@@ -24,6 +25,7 @@ from ingestion.ledger import create_ledger
 from ingestion.load import ingest
 from ingestion.replay import replay
 from ingestion.tables import ensure_table
+from semantic.rollups import Record
 
 Place = tuple[str, str]
 
@@ -44,9 +46,12 @@ def build(settings: Settings, *, environment: str, restate: bool, terminal: Term
         from headrace.cost.report import hold_budget
 
         hold_budget(settings, environment, terminal)
+    outdate_rollups(settings)
     waiting = apply_models(settings, environment, span, arrivals.tables, terminal)
     report = _check(settings, environment, terminal)
     _remember(settings, environment, arrivals, waiting, is_restated=restate or not arrivals.late)
+    if settings.semantic.rollups and settings.bigquery is None:
+        show_rollups(build_rollups(settings, environment), terminal)
     _summarize(settings, environment, terminal)
     return loaded and report.is_ok
 
@@ -92,6 +97,14 @@ def replay_lake(settings: Settings, source: str | None, terminal: Terminal) -> N
         show_report(report, terminal)
     ensure_raw_tables(settings)
     ship_landed(settings, terminal, anew=True)
+
+
+def show_rollups(built: Sequence[Record], terminal: Terminal) -> None:
+    """Tell which rollups were built."""
+    if not built:
+        terminal.say("all rollups are fresh")
+        return
+    terminal.table("Rollups", ("rollup", "rows"), [(one.name, one.rows) for one in built])
 
 
 def show_report(report: IngestReport, terminal: Terminal) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from headrace.commands import ask, cost, data, emulator, trust
+from headrace.commands import ask, cost, data, emulator, rollups, trust
 from headrace.commands.options import show_tracebacks
 from headrace.errors import HeadraceError
 from headrace.terminal import Terminal
@@ -47,6 +47,7 @@ for command in COMMANDS:
 app.add_typer(data.quarantine, name="quarantine")
 app.add_typer(emulator.emulator, name="emulator")
 app.add_typer(cost.cost, name="cost")
+app.add_typer(rollups.rollups, name="rollups")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

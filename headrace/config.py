@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -51,10 +51,18 @@ class CostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A build on BigQuery whose run would cost more is refused. None: it never is."""
 
 
+class SemanticSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How queries of the data model are answered."""
+
+    rollups: bool = False
+    """Queries may be answered from rollups that are built and fresh, and `headrace build` builds them again."""
+
+
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: str = "data"
     sources: dict[str, str] = {}
     serve: ServeSettings = ServeSettings()
+    semantic: SemanticSettings = SemanticSettings()
     cost: CostSettings = CostSettings()
 
 
@@ -73,6 +81,7 @@ class Settings:
     """SQLMesh's variables: the constants of the models."""
     serve: ServeSettings
     cost: CostSettings
+    semantic: SemanticSettings = field(default_factory=SemanticSettings)
     bigquery: BigQueryConnection | None = None
     """The gateway's connection where it is BigQuery or its emulator; None: the models are in DuckDB's file."""
 
@@ -138,6 +147,7 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.env
         variables=MappingProxyType(_mapping(content, "variables")),
         serve=_serve(section.serve, environ, root),
         cost=section.cost,
+        semantic=section.semantic,
         bigquery=bigquery_connection(read_gateway(content, gateway, environ), f"{CONFIG_FILE}: gateways.{gateway}"),
     )
 

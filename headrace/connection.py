@@ -7,9 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from ibis.backends.duckdb import Backend as DuckDBBackend
+
 from headrace.config import load_settings
-from headrace.warehouse import PRODUCTION, open_gateway, open_reader
-from semantic.client import Client
+from headrace.rollups import open_stock
+from headrace.warehouse import PRODUCTION, Reader, open_gateway, open_reader
+from semantic.client import BackendReader, Client
 from semantic.datamodel.load import load_data_model
 
 
@@ -28,11 +31,18 @@ def connect(
     model = load_data_model(settings.data_model)
     with ExitStack() as stack:
         backend = stack.enter_context(open_gateway(settings, read_only=True))
-        reader = None
-        if settings.bigquery is not None:
+        if isinstance(backend, DuckDBBackend):
+            reader: Reader = BackendReader(backend)
+        else:
             reader = open_reader(settings)
             stack.callback(reader.close)
         close = stack.pop_all().close
     return Client(
-        model, backend, reader=reader, environment=environment, security_context=security_context, close=close
+        model,
+        backend,
+        reader=reader,
+        environment=environment,
+        rollups=open_stock(settings, reader, environment),
+        security_context=security_context,
+        close=close,
     )

@@ -29,6 +29,7 @@ from semantic.engine import Engine
 from semantic.errors import QueryFormatError
 from semantic.query.types import Query
 from semantic.results import Value
+from semantic.rollups import Stock
 from semantic.sql.literals import with_literals
 
 Filter = Mapping[str, Any]
@@ -57,13 +58,14 @@ class Client:
         *,
         reader: Reader | None = None,
         environment: str = PRODUCTION,
+        rollups: Stock | None = None,
         security_context: Mapping[str, Any] | None = None,
         close: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.backend = backend
         """The Ibis backend: its own tables join and combine with the tables that `query` returns."""
-        self._engine = Engine(model, reader or _reader(backend), environment=environment, clock=clock)
+        self._engine = Engine(model, reader or _reader(backend), environment=environment, rollups=rollups, clock=clock)
         self._security_context = security_context
         self._close = close
 
@@ -167,10 +169,10 @@ def _payload(**parts: Any) -> dict[str, Any]:
 def _reader(backend: SQLBackend) -> Reader:
     if not isinstance(backend, DuckDBBackend):
         raise WarehouseError(f"a client over {backend.name} needs the gateway's reader too")
-    return _Connection(backend)
+    return BackendReader(backend)
 
 
-class _Connection(DuckDBReader):
+class BackendReader(DuckDBReader):
     """DuckDB's backend, which holds its connection open, as the engine's reader."""
 
     def __init__(self, backend: DuckDBBackend) -> None:

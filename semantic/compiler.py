@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from sqlglot import exp
 
-from semantic.datamodel.types import DataModel, DimensionType, Measure
+from semantic.datamodel.types import Cube, DataModel, DimensionType, Measure
+from semantic.errors import PlanError
 from semantic.plan.build import Planner
+from semantic.plan.composed import Built, Stored, full_name, pre_aggregation, tables_of
 from semantic.plan.context import context_paths, context_shape
 from semantic.plan.defaults import with_defaults
 from semantic.plan.joins import JoinGraph
@@ -27,6 +29,11 @@ from semantic.sql.texts import Texts
 ColumnType = Literal["number", "string", "boolean", "time", "geo"]
 TableResolver = Callable[[str], str]
 """Maps a cube's `sql_table` (`core.events`) to the table to read (`core__dev.events`)."""
+
+
+def resolver(places: Mapping[str, str]) -> TableResolver | None:
+    """Tables as `places` says, others where they are; None where none is elsewhere."""
+    return (lambda table: places.get(table, table)) if places else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,8 @@ class CompiledQuery:
     """SQL with bound parameters, and the columns it returns, in order.
 
     For `duckdb` the parameters stand as `$1`, `$2`, ... and are numbered from one; for `bigquery` as `@p1`, `@p2`.
-    Parameters are str, int, float, bool, Decimal or (naive, UTC) datetime.
+    Parameters are str, int, float, bool, Decimal or (naive, UTC) datetime. `rollups` are those whose tables are read:
+    the pre-aggregation that answers, or its parts.
     """
 
     sql: str
@@ -55,6 +63,7 @@ class CompiledQuery:
     columns: tuple[ResultColumn, ...]
     dialect: str = "duckdb"
     used_pre_aggregations: tuple[str, ...] = ()
+    rollups: tuple[Stored, ...] = ()
     security_context: Mapping[str, Any] | None = None
 
 
@@ -66,7 +75,7 @@ class CachedPlan:
     slots: tuple[Slot, ...]
     columns: tuple[ResultColumn, ...]
     plan: Plan
-    rollup: str | None = None
+    rollup: Candidate | None = None
 
 
 class Compiler:
@@ -82,14 +91,15 @@ class Compiler:
         dialect: str = "duckdb",
         tables: TableResolver | None = None,
         visible_only: bool = True,
-        pre_aggregations: Mapping[str, str] | None = None,
+        pre_aggregations: Mapping[str, str] | Built | None = None,
         cache_size: int = 4096,
     ) -> None:
+        """`pre_aggregations` gives the tables of those that may be read, by `cube.name`; others are not used."""
         self.model = model
         self.dialect = dialect
         self.tables = tables
         self.visible_only = visible_only
-        self.built = dict(pre_aggregations or {})
+        self.built = pre_aggregations if isinstance(pre_aggregations, Built) else Built(dict(pre_aggregations or {}))
         self.planner = Planner(model, Members(model), JoinGraph(model))
         self._has_defaults = any(cube.default_filters for cube in model.cubes.values())
         self._texts = Texts(dialect)
@@ -133,7 +143,8 @@ class Compiler:
             parameters=collect(cached.slots, values, security_context),
             columns=cached.columns,
             dialect=self.dialect,
-            used_pre_aggregations=(cached.rollup,) if cached.rollup else (),
+            used_pre_aggregations=(cached.rollup.name,) if cached.rollup else (),
+            rollups=tables_of(cached.rollup.source) if cached.rollup and cached.rollup.source else (),
             security_context=security_context,
         )
 
@@ -151,29 +162,46 @@ class Compiler:
         else:
             select = builder.build(plan)
         sql = builder.expressions.writer.write(select)
-        return CachedPlan(sql, builder.parameters.slots, self._columns(plan), plan, used.name if used else None)
+        return CachedPlan(sql, builder.parameters.slots, self._columns(plan), plan, used)
 
     def _rollup(self, plan: Plan) -> Candidate | None:
-        if not self.built:
+        if not self.built.tables:
             return None
         return next((found for found in candidates(self.planner, plan, self.built) if found.source), None)
 
     def _originals(self) -> dict[str, str]:
         return {
-            cube.name: self.built[f"{cube.name}.{entry.name}"]
+            cube.name: self.built.tables[full_name(entry)]
             for cube in self.model.cubes.values()
             for entry in cube.pre_aggregations
-            if entry.type == "original_sql" and f"{cube.name}.{entry.name}" in self.built
+            if entry.type == "original_sql" and full_name(entry) in self.built.tables
         }
 
     def _table(self, name: str) -> str:
         return self.tables(name) if self.tables else name
 
     def rollup(self, name: str) -> CompiledQuery:
-        """The SQL that builds the table of a rollup (`cube.name`), over the source tables. Raises KeyError for a name
-        that is not a rollup's."""
+        """The SQL that builds the table of a rollup or original_sql (`cube.name`), over the source tables: of all rows,
+        whoever may see them, since filters and policies are applied when it is read.
+
+        Raises KeyError for a name that is neither's, PlanError where its rows are not the same for all queries.
+        """
         plain = Compiler(self.model, dialect=self.dialect, tables=self.tables, visible_only=False)
-        return plain.compile(rollup_query(plain.planner.members, name))
+        entry = pre_aggregation(self.model, name)
+        if entry.type == "original_sql":
+            return plain._original(self.model.cubes[entry.cube], name)
+        if entry.type != "rollup":
+            raise KeyError(name)
+        shape, values = bind(rollup_query(plain.planner.members, name), self.model)
+        return plain._compiled(plain._compile(shape), values, None)
+
+    def _original(self, cube: Cube, name: str) -> CompiledQuery:
+        if cube.sql is None or not self.planner.members.is_static_sql(cube.sql):
+            message = f"The SQL of '{cube.name}' is not the same for every query: it cannot be built beforehand"
+            raise PlanError(message, place=name, advice="declare a rollup instead", code="original_sql")
+        shape, _ = bind(Query(), self.model)
+        builder = SelectBuilder(self.planner, self.dialect, shape, self._table, {}, self._texts)
+        return CompiledQuery(builder.cube_select(cube).sql(self.dialect, pretty=True), (), (), self.dialect)
 
     def _columns(self, plan: Plan) -> tuple[ResultColumn, ...]:
         columns = []

@@ -13,12 +13,14 @@ import pyarrow as pa
 
 from headrace.errors import QueryFailed, QueryInterrupted
 from headrace.warehouse import PRODUCTION, Interruptible, Reader
-from semantic.compiler import CompiledQuery, Compiler, TableResolver
+from semantic.compiler import CompiledQuery, Compiler, TableResolver, resolver
 from semantic.datamodel.types import DataModel
 from semantic.errors import EngineError, QueryFormatError
+from semantic.plan.composed import Built
 from semantic.query.parse import DEFAULT_LIMIT, MAX_LIMIT, Request, parse_request
 from semantic.query.types import Query
 from semantic.results import Rows, to_rows
+from semantic.rollups import Stock, nothing_in_stock
 
 SecurityContext = Mapping[str, Any]
 
@@ -78,7 +80,8 @@ class Cancellation:
 class Engine:
     """A data model over a gateway, in one of its environments; SQL is that of the gateway's engine. Thread-safe.
 
-    `clock` gives the time that relative date ranges are resolved against.
+    `clock` gives the time that relative date ranges are resolved against, `rollups` the tables that may stand in for
+    others.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Engine:
         reader: Reader,
         *,
         environment: str = PRODUCTION,
+        rollups: Stock | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.model = model
@@ -95,7 +99,8 @@ class Engine:
         self._clock = clock
         self._lock = threading.Lock()
         self._compiler: Compiler | None = None
-        self._compiled_places: Mapping[str, str] = {}
+        self._rollups = rollups or nothing_in_stock("is not read here")
+        self._compiled_for: tuple[Mapping[str, str], Built] = {}, Built()
 
     def now(self) -> datetime:
         return self._clock()
@@ -113,17 +118,20 @@ class Engine:
         return self.compiler().compile(query, security_context=security_context)
 
     def compiler(self) -> Compiler:
-        """The compiler with its cache of plans; another one once the environment's tables have changed."""
+        """The compiler with its cache of plans; another one once the environment's tables or rollups have changed."""
         places = self._places()
+        built = self._rollups(self.model, places)
         with self._lock:
-            if self._compiler is None or places != self._compiled_places:
-                self._compiler = Compiler(self.model, dialect=self.reader.dialect, tables=_resolver(places))
-                self._compiled_places = places
+            if self._compiler is None or (places, built) != self._compiled_for:
+                self._compiler = Compiler(
+                    self.model, dialect=self.reader.dialect, tables=resolver(places), pre_aggregations=built
+                )
+                self._compiled_for = places, built
             return self._compiler
 
     def tables(self) -> TableResolver | None:
         """Where the environment keeps a cube's table: `core.events` -> `core__dev.events`. None: where it says."""
-        return _resolver(self._places())
+        return resolver(self._places())
 
     def _places(self) -> Mapping[str, str]:
         """`layer.table` -> `schema.table`, empty for production. Read anew: a build may have changed it."""
@@ -163,7 +171,3 @@ class Engine:
             total = int(self.run(count, cancellation).column(0)[0].as_py())
         admitted = compiler.admit(query, security_context=security_context)
         return Result(admitted, compiled, rows, total, self._clock())
-
-
-def _resolver(places: Mapping[str, str]) -> TableResolver | None:
-    return (lambda table: places.get(table, table)) if places else None

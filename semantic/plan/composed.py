@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -65,9 +65,41 @@ class United:
 Source = Stored | Joined | United
 
 
+def tables_of(source: Source) -> tuple[Stored, ...]:
+    """The rollups whose tables a pre-aggregation is read from."""
+    if isinstance(source, Stored):
+        return (source,)
+    if isinstance(source, Joined):
+        return (source.first, *(hop.target for hop in source.hops))
+    return tuple(layer.stored for layer in source.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The tables of the pre-aggregations that may be read, by full name, and what is wrong with others: `is older than
+    core.events`, or what `otherwise` says."""
+
+    tables: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str = "has not been built"
+
+    def table(self, name: str) -> str | None:
+        return self.tables.get(name)
+
+    def reason(self, name: str) -> str:
+        """What is wrong with one that has no table to read."""
+        return self.reasons.get(name, self.otherwise)
+
+
 def full_name(rollup: PreAggregation) -> str:
     """What a pre-aggregation is called from outside of its cube."""
     return f"{rollup.cube}.{rollup.name}"
+
+
+def pre_aggregation(model: DataModel, name: str) -> PreAggregation:
+    """A pre-aggregation by its full name. Raises KeyError."""
+    cube, _, short = name.partition(".")
+    return {entry.name: entry for entry in model.cubes[cube].pre_aggregations}[short]
 
 
 def whole(model: DataModel, rollup: PreAggregation) -> PreAggregation:
@@ -90,18 +122,19 @@ def rollup_tree(planner: Planner, rollup: PreAggregation) -> JoinTree:
     return planner.tree(planner.hints_of([*rollup.measures, *rollup.dimensions, *rollup.segments, *times]))
 
 
-def source_of(planner: Planner, rollup: PreAggregation, built: Mapping[str, str]) -> Source | str:
+def source_of(planner: Planner, rollup: PreAggregation, built: Built) -> Source | str:
     """Where the rows of a whole pre-aggregation are, or in words why they cannot be had."""
     if rollup.type == "rollup":
-        name = full_name(rollup)
-        return Stored(rollup, built[name]) if name in built else "it has not been built"
+        table = built.table(full_name(rollup))
+        return Stored(rollup, table) if table else f"it {built.reason(full_name(rollup))}"
     stored = []
     for part in rollups_of(planner.model, rollup):
         if part.type != "rollup":
             return f"{full_name(part)} in it is no rollup but a {part.type}"
-        if full_name(part) not in built:
-            return f"its rollup {full_name(part)} has not been built"
-        stored.append(Stored(part, built[full_name(part)]))
+        table = built.table(full_name(part))
+        if table is None:
+            return f"its rollup {full_name(part)} {built.reason(full_name(part))}"
+        stored.append(Stored(part, table))
     if rollup.type == "rollup_join":
         return _joined(planner, rollup, stored)
     return _united(rollup, stored)

@@ -10,7 +10,7 @@ from semantic.datamodel.properties import GRANULARITIES
 from semantic.datamodel.types import PreAggregation, RollupTime
 from semantic.errors import PlanError
 from semantic.plan.build import Planner, filter_members
-from semantic.plan.composed import Source, full_name, rollup_tree, rollups_of, source_of, whole
+from semantic.plan.composed import Built, Source, full_name, rollup_tree, rollups_of, source_of, whole
 from semantic.plan.members import Members
 from semantic.plan.types import Keys, Plan, Rows, Snapshot
 from semantic.query.types import Query, TimeDimension
@@ -40,7 +40,7 @@ class Candidate:
     rollup: PreAggregation
 
 
-def candidates(planner: Planner, plan: Plan, built: Mapping[str, str]) -> Iterator[Candidate]:
+def candidates(planner: Planner, plan: Plan, built: Built) -> Iterator[Candidate]:
     """Every rollup of the cubes in a plan, in the order of writing, with the reason against it ("" for none)."""
     cubes = {cube for part in plan.parts if isinstance(part, Rows) for cube in part.tree.cubes}
     cubes |= {group.target.partition(".")[0] for group in plan.groups}
@@ -52,7 +52,7 @@ def candidates(planner: Planner, plan: Plan, built: Mapping[str, str]) -> Iterat
             yield _candidate(planner, plan, whole(planner.model, rollup), built)
 
 
-def _candidate(planner: Planner, plan: Plan, rollup: PreAggregation, built: Mapping[str, str]) -> Candidate:
+def _candidate(planner: Planner, plan: Plan, rollup: PreAggregation, built: Built) -> Candidate:
     try:
         source = mismatch(planner, plan, rollup) or source_of(planner, rollup, built)
     except PlanError as error:

@@ -32,6 +32,8 @@ _PLAIN_OF_DIMENSION = ("imageUrl", *_STANDARD)
 _INTERVALS = frozenset({"second", "minute", "hour", "day", "week", "month", "quarter", "year"})
 
 Json = Mapping[str, object]
+DATA_SOURCE = "default"
+"""The one data source that all queries ask."""
 
 
 def drop_absent(content: Json) -> dict[str, object]:

@@ -12,12 +12,13 @@ from semantic.engine import Cancellation, Engine, Result
 from semantic.query.echo import echo
 from semantic.query.types import Query
 from semantic.rest.errors import BadRequest
-from semantic.rest.members import Json
+from semantic.rest.members import DATA_SOURCE, Json
 from semantic.rest.meta import describe_model
 from semantic.rest.payload import Parameters
 from semantic.rest.requests import QuerySet
+from semantic.rest.rollups import describe_rollup
 from semantic.rest.running import RunningQueries, Waiting
-from semantic.rest.shape import DATA_SOURCE, describe_results
+from semantic.rest.shape import describe_results
 from semantic.rest.transformed import member_names, transformed_query
 from semantic.rest.visibility import visible_to
 
@@ -99,7 +100,8 @@ class Methods:
         return QuerySet.of(self.engine.parse(parameters.query()))
 
     def _describe_sql(self, query: Query, context: SecurityContext) -> Json:
-        compiled = self.engine.compile(query, context)
+        compiler = self.engine.compiler()
+        compiled = compiler.compile(query, security_context=context)
         model = self.engine.model
         grouped = [one for one in query.time_dimensions if one.granularity]
         described: dict[str, object] = {
@@ -108,7 +110,7 @@ class Methods:
             "lambdaQueries": {},
             "order": _order(query),
             "cacheKeyQueries": [_REFRESH_KEY],
-            "preAggregations": [],
+            "preAggregations": [describe_rollup(compiler, one) for one in compiled.rollups],
             "dataSource": DATA_SOURCE,
             "aliasNameToMember": {one.alias: one.key for one in compiled.columns},
             "canUseTransformedQuery": transformed_query(model, query),

@@ -1,9 +1,38 @@
-"""Whether a rollup that somebody designs could answer a query: `/v1/pre-aggregations/can-use`."""
+"""Rollups as the REST API tells of them: those that a query reads, and whether one that is designed could answer it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from semantic.compiler import Compiler
+from semantic.plan.composed import Stored
+from semantic.rest.members import DATA_SOURCE, Json
+from semantic.sql.literals import with_literals
+
+
+def used_rollups(rollups: Sequence[Stored]) -> Json:
+    """`usedPreAggregations` of `/load`, by table. Tables are fresh or not read, so there are no keys to compare."""
+    return {one.table: {"targetTableName": one.table, "refreshKeyValues": []} for one in rollups}
+
+
+def describe_rollup(compiler: Compiler, stored: Stored) -> Json:
+    """One of `preAggregations` of `/sql`: the table that is read, and how it was built."""
+    built = with_literals(compiler.rollup(stored.name)).sql(compiler.dialect, pretty=True)
+    times = stored.rollup.time_dimensions
+    return {
+        "preAggregationId": stored.name,
+        "timezone": "UTC",
+        "tableName": stored.table,
+        "type": stored.rollup.type,
+        "external": False,
+        "preAggregationsSchema": stored.table.rpartition(".")[0],
+        "loadSql": [f"CREATE TABLE {stored.table} AS {built}", []],
+        "sql": [built, []],
+        "dataSource": DATA_SOURCE,
+        "granularity": times[0].granularity if times else None,
+        "partitionGranularity": stored.rollup.partition_granularity,
+    }
 
 
 def can_use(transformed: Mapping[str, Any], references: Mapping[str, Any]) -> bool:

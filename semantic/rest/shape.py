@@ -12,12 +12,12 @@ from semantic.engine import Result
 from semantic.query.echo import echo
 from semantic.query.parse import QueryType
 from semantic.query.types import Query, TimeDimension
-from semantic.rest.members import Json, annotate_member, annotate_time_dimensions
+from semantic.rest.members import DATA_SOURCE, Json, annotate_member, annotate_time_dimensions
 from semantic.rest.requests import BLENDING_TIME, COMPARE_KEY, QuerySet
+from semantic.rest.rollups import used_rollups
 from semantic.results import Rows
 
 _FINEST_FIRST = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
-DATA_SOURCE = "default"
 
 
 def describe_results(model: DataModel, asked: QuerySet, results: Sequence[Result], *, multi: bool) -> Json:
@@ -51,8 +51,8 @@ def describe_result(model: DataModel, result: Result, kind: QueryType) -> Json:
         "external": False,
         "slowQuery": False,
     }
-    if result.compiled.used_pre_aggregations:
-        body["usedPreAggregations"] = {name: {} for name in result.compiled.used_pre_aggregations}
+    if result.compiled.rollups:
+        body["usedPreAggregations"] = used_rollups(result.compiled.rollups)
     if result.total is not None:
         body["total"] = result.total
     return body | {"data": data(_with_client_keys(result.rows, query, kind), query.response_format)}

@@ -56,6 +56,10 @@ def _leaves(builder: SelectBuilder, plan: Plan) -> tuple[str, ...]:
 
 def _total(builder: SelectBuilder, leaf: str, columns: Columns) -> exp.Expr:
     kind = builder.members.measure(leaf).type
+    if kind == "count":
+        # Nothing counted is none, and the sum of counts is a count: neither NULL nor a wider number.
+        counted = exp.Coalesce(this=aggregate("sum", columns.member(leaf)), expressions=[exp.Literal.number(0)])
+        return exp.Cast(this=counted, to=exp.DataType(this=exp.DataType.Type.BIGINT))
     # Rows that do not add up are only read one by one: any aggregate of one row gives it back.
     again = {"sum": "sum", "count": "sum", "min": "min"}.get(kind, "max")
     return aggregate(again, columns.member(leaf))

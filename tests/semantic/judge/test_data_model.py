@@ -10,8 +10,10 @@ import duckdb
 import pytest
 import yaml
 
+from semantic.compiler import Compiler
 from semantic.datamodel.load import load_data_model
 from semantic.datamodel.types import DataModel
+from semantic.rollups import blueprints
 from tests.semantic.judge import ours, queries, rows
 from tests.semantic.judge.cube import Judge
 
@@ -19,18 +21,32 @@ SEMANTIC = Path(__file__).parents[3] / "semantic"
 VIEWS = sorted(path.stem for path in (SEMANTIC / "model" / "views").glob("*.yml"))
 QUESTIONS = yaml.safe_load((SEMANTIC / "questions.yml").read_text())
 PER_VIEW = 12
+CUBES_ROLLUPS = "stb_pre_aggregations"
 
 
 @pytest.fixture(scope="module")
 def own(judge: Judge) -> DataModel:
     judge.open_folder("own", SEMANTIC / "model")
+    judge.open("without rollups", dict(_without_rollups()))
     return load_data_model(SEMANTIC / "model")
 
 
+def _without_rollups() -> Iterator[tuple[str, str]]:
+    for path in sorted((SEMANTIC / "model").rglob("*.yml")):
+        content = yaml.safe_load(path.read_text())
+        for cube in content.get("cubes", ()):
+            cube.pop("pre_aggregations", None)
+        yield path.name, yaml.safe_dump(content, sort_keys=False)
+
+
 @pytest.fixture(scope="module")
-def warehouse(built: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(built: Path, own: DataModel) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The sample, with our rollups where real Cube looks for its own."""
     connection = duckdb.connect(str(built / "warehouse.duckdb"), read_only=True)
     rows.settle(connection)
+    connection.execute(f"ATTACH ':memory:' AS {CUBES_ROLLUPS}")
+    for plan in blueprints(Compiler(own, visible_only=False)):
+        connection.execute(f"CREATE TABLE {CUBES_ROLLUPS}.{plan.name.replace('.', '_')} AS {plan.sql}")
     yield connection
     connection.close()
 
@@ -54,9 +70,22 @@ def test_question(judge: Judge, own: DataModel, warehouse: duckdb.DuckDBPyConnec
     assert compare(judge, own, warehouse, question["rest"])
 
 
+@pytest.mark.parametrize("view", ["consent", "events"])
+def test_real_cube_reads_our_rollups(
+    judge: Judge, own: DataModel, warehouse: duckdb.DuckDBPyConnection, view: str
+) -> None:
+    query = {
+        "measures": [f"{view}.estimated_event_count"],
+        "dimensions": [f"{view}.event_type"],
+        "timeDimensions": [{"dimension": f"{view}.occurred_at", "granularity": "month"}],
+    }
+    assert CUBES_ROLLUPS in judge.sql("own", query).sql
+    assert compare(judge, own, warehouse, query)
+
+
 def compare(judge: Judge, own: DataModel, warehouse: duckdb.DuckDBPyConnection, query: queries.Query) -> rows.Rows:
-    """Our rows, when they are Cube's rows too."""
-    compiled = judge.sql("own", query)
+    """Our rows, when they are Cube's rows too. It makes rollups for each time zone, and ours are of UTC."""
+    compiled = judge.sql("own" if query.get("timezone", "UTC") == "UTC" else "without rollups", query)
     theirs = rows.run(warehouse, compiled.sql, compiled.params, compiled.keys)
     answer = ours.answer(warehouse, own, query)
     assert not rows.difference(answer, theirs), query

@@ -209,7 +209,7 @@ def test_a_layer_that_depends_on_the_caller_is_not_read(connection: duckdb.DuckD
     secret = """sql: "SELECT * FROM shop.late_orders WHERE {SECURITY_CONTEXT.status.filter('status')}" """
     built = build(connection, model)
     hidden = load_sources({"shop.yml": text.replace("sql_table: shop.late_orders", secret)})
-    again = Compiler(hidden, visible_only=False, pre_aggregations=built.built)
+    again = Compiler(hidden, visible_only=False, pre_aggregations=built.built.tables)
     why = "the SQL of late_orders depends on the security context"
     assert reason(again, {"measures": ["orders.count"]}, "orders.all") == why
 
