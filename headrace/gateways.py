@@ -22,6 +22,8 @@ class BigQueryConnection(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """A connection of type `bigquery` or `bigquery_emulator`."""
 
     type: Literal["bigquery", "bigquery_emulator"]
+    gateway: str = ""
+    """What config.yaml calls the gateway."""
     project: str | None = None
     """Where the datasets are. None: the project of the application default credentials."""
     location: str | None = None
@@ -43,6 +45,10 @@ class BigQueryConnection(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     job_retry_deadline_seconds: int = 600
     concurrent_tasks: int = 4
     """Models that are computed side by side."""
+
+    @property
+    def name(self) -> str:
+        return self.gateway or self.type
 
     @property
     def is_emulator(self) -> bool:
@@ -79,6 +85,6 @@ def bigquery_connection(gateway: Mapping[str, Any], place: str) -> BigQueryConne
     if not isinstance(connection, Mapping) or connection.get("type") not in (BIGQUERY, EMULATOR):
         return None
     try:
-        return msgspec.convert(dict(connection), BigQueryConnection)
+        return msgspec.convert({**connection, "gateway": place.rpartition(".")[2]}, BigQueryConnection)
     except (msgspec.ValidationError, ValueError) as error:
         raise ConfigError(f"{place}.connection: {error}") from error

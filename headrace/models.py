@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -44,9 +44,10 @@ def apply_models(
     `tables` are the raw tables that `arrived` is about; everything downstream of them is computed again over it, in one
     restatement. Days are built as far as any source has come: who asks for a build wants what there is. Returns the
     models that wait for sources, each with the raw tables that it reads. Style and unit tests are for `make lint` and
-    `make test`. Raises BuildError with the reason of each model that failed; what was there before then stands.
+    `make test`. Raises WarehouseError where BigQuery refuses, and BuildError with the reason of each model that failed;
+    what was there before then stands.
     """
-    with _context(settings, terminal) as context, waiting_for_nobody():
+    with _failures_told(settings), _context(settings, terminal) as context, waiting_for_nobody():
         plan = _build_plan(context, environment)
         is_first = environment == PRODUCTION and plan.context_diff.is_new_environment
         context.apply(plan)
@@ -55,6 +56,14 @@ def apply_models(
         if arrived is not None and not is_first:
             _restate(context, environment, arrived, tables)
         return model_tables(context)
+
+
+def _failures_told(settings: Settings) -> AbstractContextManager[None]:
+    if settings.bigquery is None:
+        return nullcontext()
+    from headrace.bigquery.failures import told
+
+    return told(settings.bigquery)
 
 
 def _build_plan(context: Context, environment: str) -> Plan:

@@ -43,7 +43,8 @@ def open_client(connection: BigQueryConnection) -> bigquery.Client:
     project = connection.project or default_project
     if project is None:
         raise WarehouseError("no BigQuery project is known: set `project` of the gateway in config.yaml")
-    return bigquery.Client(
+    return GatewayClient(
+        connection,
         project=project,
         credentials=credentials,
         location=connection.location,
@@ -69,6 +70,24 @@ def _credentials(connection: BigQueryConnection) -> tuple[Credentials, str | Non
             f"or set method service-account and keyfile of the gateway ({error})"
         ) from error
     return found, project
+
+
+class GatewayClient(bigquery.Client):
+    """A client that waits for answers, and tries again, as long as the gateway says."""
+
+    def __init__(self, connection: BigQueryConnection, **options: Any) -> None:
+        super().__init__(**options)
+        self._patience = connection.job_retry_deadline_seconds
+        self._answer_seconds = connection.job_creation_timeout_seconds
+
+    def query(self, query: str, *arguments: Any, **options: Any) -> bigquery.QueryJob:
+        """The client itself would begin the job again and again for ten more minutes."""
+        return super().query(query, *arguments, **{"job_retry": None, **options})
+
+    def _call_api(self, retry: Any, *arguments: Any, **options: Any) -> Any:
+        """The client itself waits for ever for an answer, and tries for ten minutes."""
+        options["timeout"] = options.get("timeout") or self._answer_seconds
+        return super()._call_api(retry and retry.with_timeout(self._patience), *arguments, **options)
 
 
 class EmulatorClient(bigquery.Client):

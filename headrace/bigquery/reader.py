@@ -8,16 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
-from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.cloud import bigquery
-from requests.exceptions import ConnectionError as NoConnection
 
-from headrace.errors import QueryFailed, QueryInterrupted, WarehouseError
+from headrace.bigquery.failures import FAILURES, explained, told
+from headrace.errors import QueryFailed, QueryInterrupted
 from headrace.gateways import BigQueryConnection
 from headrace.warehouse import LAYERS, PRODUCTION, Dialect, Places, Watch, environment_names, own_places, schema_for
-
-FAILURES = (GoogleAPICallError, RetryError, NoConnection)
-"""What the client raises when BigQuery refuses or cannot be reached."""
 
 
 class BigQueryReader:
@@ -45,7 +41,7 @@ class BigQueryReader:
         except FAILURES as error:
             if "stopped" in str(getattr(error, "errors", "")):
                 raise QueryInterrupted("the query was cancelled") from error
-            raise QueryFailed(message_of(error)) from error
+            raise QueryFailed(explained(error, self._connection)) from error
 
     def columns(self, sql: str, parameters: Sequence[object]) -> pa.Schema:
         """As `Reader.columns` says: a dry run, which costs nothing."""
@@ -61,14 +57,12 @@ class BigQueryReader:
         try:
             return self._client.query(sql, job_config=config)
         except FAILURES as error:
-            raise QueryFailed(message_of(error)) from error
+            raise QueryFailed(explained(error, self._connection)) from error
 
     def tables(self, environment: str) -> Places:
         """As `Reader.tables` says."""
-        try:
+        with told(self._connection):
             return place_tables(self._client, environment)
-        except FAILURES as error:
-            raise WarehouseError(f"BigQuery does not list its tables: {message_of(error)}") from error
 
     def close(self) -> None:
         self._client.close()  # type: ignore[no-untyped-call]
@@ -95,12 +89,6 @@ def place_tables(client: bigquery.Client, environment: str) -> Places:
     schemas = {schema_for(layer, name) for name in (PRODUCTION, environment) for layer in LAYERS} & found
     listed = [(schema, table.table_id) for schema in schemas for table in client.list_tables(schema)]
     return own_places(listed, environment, environment_names(found))
-
-
-def message_of(error: Exception) -> str:
-    """What went wrong in one line of BigQuery's own words, without the URL of the request."""
-    text = getattr(error, "message", None) or str(error)
-    return str(text).splitlines()[0] if text else type(error).__name__
 
 
 _TYPES: Mapping[type, str] = {

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from headrace.bigquery.client import open_client
-from headrace.bigquery.reader import FAILURES, message_of
+from headrace.bigquery.failures import told
 from headrace.config import Settings
-from headrace.errors import WarehouseError
 from headrace.terminal import Terminal
 from ingestion.bigquery import Shipped, ship
 
@@ -20,11 +19,9 @@ def ship_landed(settings: Settings, terminal: Terminal, *, anew: bool = False) -
         return ()
     client = open_client(settings.bigquery)
     try:
-        with terminal.progress() as progress:
+        with told(settings.bigquery), terminal.progress() as progress:
             progress.add_task(f"shipping to {client.project}", total=None)
             shipped = ship(settings, client, anew=anew)
-    except FAILURES as error:
-        raise WarehouseError(f"gateway {settings.gateway} cannot be reached: {message_of(error)}") from error
     finally:
         client.close()  # type: ignore[no-untyped-call]
     new = [one for one in shipped if one.is_new]

@@ -27,6 +27,12 @@ DAYS_OF_A_JOB = 3650
 """Tables have a partition a day, and a job may change 4,000: https://cloud.google.com/bigquery/quotas#partitioned_tables"""
 
 
+_SHARED = (
+    "project", "location", "keyfile", "labels", "endpoint",
+    "job_creation_timeout_seconds", "job_retry_deadline_seconds",
+)  # fmt: skip
+
+
 class GatewayConnection(BigQueryConnectionConfig):
     """SQLMesh's BigQuery connection, whose client is the one of the gateway."""
 
@@ -35,7 +41,7 @@ class GatewayConnection(BigQueryConnectionConfig):
 
     @property
     def _static_connection_kwargs(self) -> dict[str, Any]:
-        given = {name: getattr(self, name) for name in ("project", "location", "keyfile", "labels", "endpoint")}
+        given = {name: getattr(self, name) for name in _SHARED if getattr(self, name) is not None}
         method: Literal["oauth", "service-account"] = "service-account" if self.keyfile else "oauth"
         return {"client": open_client(BigQueryConnection(type=self.type_, method=method, **given))}
 

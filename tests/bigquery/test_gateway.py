@@ -129,7 +129,10 @@ def test_nobody_listens(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr("headrace.bigquery.client._RETRY", None)
     export(tmp_path / "events-1.csv", [event(1)])
     said = run("ingest", "consent", "--from", str(tmp_path), "--gateway", EMULATOR, data=settings.data, code=1)
-    assert "gateway bigquery_emulator cannot be reached" in said.stderr.replace("\n", " ")
+    assert (
+        "gateway bigquery_emulator: nobody answers: is the emulator running at http://127.0.0.1:9? "
+        "`headrace emulator start` starts it" in said.stderr.replace("\n", " ")
+    )
 
 
 def test_a_table_that_is_not_there_is_told_apart(reader: Reader, emulator: Emulator) -> None:

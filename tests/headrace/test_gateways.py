@@ -56,6 +56,7 @@ def test_sqlmesh_gets_the_gateway_of_bigquery(tmp_path: Path, monkeypatch: pytes
     settings = load_settings(ROOT, environ)
     assert settings.bigquery == BigQueryConnection(
         type="bigquery",
+        gateway="bigquery",
         project="shop",
         location="EU",
         labels={"application": "headrace"},
