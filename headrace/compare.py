@@ -1,7 +1,7 @@
 """Compares two relations, or a model in two environments: totals first, then row by row and column by column.
 
-The proof that a rewritten model gives the same data. Both sides are read once into one full join on the key; numbers
-may differ by a tolerance, absolute or relative, whichever allows more.
+The proof that a rewritten model gives the same data. The engine of the gateway does the work, over one full join on the
+key, and gives aggregates and a sample; numbers may differ by a tolerance, absolute or relative, whichever allows more.
 """
 
 from __future__ import annotations
@@ -9,21 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-import duckdb
+from rich.markup import escape
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
+from headrace.compare_queries import Column, Pair, Queries, table_sql
 from headrace.config import Settings
 from headrace.errors import HeadraceError, QueryFailed
 from headrace.terminal import Terminal, rich_table
-from headrace.warehouse import open_reader, open_warehouse, resolve_tables
+from headrace.warehouse import Reader, open_reader
 
-_ROW_COUNTS = (
-    "SELECT COUNT(*) FILTER (in_left), COUNT(*) FILTER (in_right), COUNT(*) FILTER (in_left AND NOT in_right),"
-    " COUNT(*) FILTER (in_right AND NOT in_left) FROM compared"
-)
-_NUMBERS = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT")
+Place = tuple[str, str]
+Number = int | float | Decimal
+
+_NOISE = 1e-9
+"""Sums of floats depend on the order of the rows; what they differ by relatively without any row that does."""
 
 
 class CompareError(HeadraceError):
@@ -37,14 +40,14 @@ class Total:
     """The sum of a numeric column on both sides."""
 
     column: str
-    left: float | None
-    right: float | None
+    left: Number | None
+    right: Number | None
     is_equal: bool
 
 
 @dataclass(frozen=True)
 class ColumnDifference:
-    """How a column differs over the rows that both sides have."""
+    """How a column differs over the rows that both sides have. A sign flip: one side above zero, the other below."""
 
     column: str
     rows: int
@@ -52,12 +55,24 @@ class ColumnDifference:
     only_right_null: int
     null_against_zero: int
     sign_flips: int
-    largest_difference: float | None
+    largest_difference: Number | None
+
+
+@dataclass(frozen=True)
+class TypeDifference:
+    """A column that holds different kinds of values on the two sides; they are compared as texts."""
+
+    column: str
+    left: str
+    right: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The outcome. Rows are told apart by the key; `sample` holds differing rows as (key, column, left, right)."""
+    """The outcome. Rows are told apart by the key; `sample` holds differing rows as (key, column, left, right).
+
+    `missing_sample` holds keys of rows that one side lacks, as (name of the side that has the row, key).
+    """
 
     left: str
     right: str
@@ -67,14 +82,16 @@ class Comparison:
     only_right: int
     left_columns_only: tuple[str, ...]
     right_columns_only: tuple[str, ...]
+    types: tuple[TypeDifference, ...]
     totals: tuple[Total, ...]
     columns: tuple[ColumnDifference, ...]
     sample: tuple[tuple[object, str, object, object], ...]
+    missing_sample: tuple[tuple[str, object], ...]
 
     @property
     def is_equal(self) -> bool:
         """Whether both sides hold the same data. Totals alone decide nothing: differences may cancel out."""
-        shapes = self.left_columns_only or self.right_columns_only or self.only_left or self.only_right
+        shapes = self.left_columns_only or self.right_columns_only or self.only_left or self.only_right or self.types
         return not shapes and not any(one.rows for one in self.columns)
 
     @property
@@ -83,52 +100,36 @@ class Comparison:
 
 
 @contextmanager
-def open_sides(settings: Settings, *names: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection in which the relations can be compared.
-
-    What is on BigQuery is fetched for it, every row: a comparison needs them all. Raises CompareError, WarehouseError.
-    """
-    if settings.bigquery is None:
-        with open_warehouse(settings, read_only=True) as backend:
-            yield backend.con
-        return
+def open_sides(settings: Settings) -> Iterator[Reader]:
+    """The reader of the gateway for a comparison. Raises CompareError when the engine refuses a query."""
     reader = open_reader(settings)
-    connection = duckdb.connect()
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        for name in dict.fromkeys(names):
-            table, _, environment = name.partition("@")
-            layer, _, short = table.rpartition(".")
-            place = reader.tables(environment).get((layer, short)) if environment else (layer, short)
-            if place is None:
-                raise CompareError(f"there is no {table} in environment {environment}")
-            query = exp.select("*").from_(exp.table_(place[1], db=place[0], quoted=True)).sql(reader.dialect)
-            fetched = reader.fetch(query, (), lambda _: nullcontext())
-            connection.register("fetched", fetched)
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(place[0])}")
-            connection.execute(f"CREATE TABLE {_table('.'.join(place))} AS FROM fetched")
-        yield connection
+        yield reader
     except QueryFailed as error:
         raise CompareError(str(error)) from error
     finally:
-        connection.close()
         reader.close()
 
 
-def relation(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """The table that `layer.table` or `layer.table@environment` names. Raises CompareError when there is none."""
-    table, _, environment = name.partition("@")
-    layer, _, short = table.rpartition(".")
-    if not environment:
-        return table
-    found = resolve_tables(connection, environment).get((layer, short))
-    if found is None:
+def relation(reader: Reader, name: str) -> Place:
+    """(schema or "", table) that `layer.table` or `layer.table@environment` names. Raises CompareError without one."""
+    table, at, environment = name.partition("@")
+    try:
+        named = exp.to_table(table, dialect=reader.dialect)
+    except SqlglotError as error:
+        raise CompareError(f"{table!r} names no relation: say layer.table, or layer.table@environment") from error
+    if named.catalog or not isinstance(named.this, exp.Identifier) or (at and not environment):
+        raise CompareError(f"{name!r} names no relation: say layer.table, or layer.table@environment")
+    place: Place | None = (named.db, named.name)
+    if environment:
+        place = reader.tables(environment).get((named.db, named.name))
+    if place is None:
         raise CompareError(f"there is no {table} in environment {environment}")
-    return ".".join(found)
+    return place
 
 
 def compare(
-    connection: duckdb.DuckDBPyConnection,
+    reader: Reader,
     left: str,
     right: str,
     *,
@@ -137,29 +138,32 @@ def compare(
     tolerance: float = 0.0,
     sample: int = 5,
 ) -> Comparison:
-    """Compare two relations on the columns that both have, less `exclude`.
+    """Compare two relations on the columns that both have, less `exclude`; names are the same in either case.
 
     Raises CompareError for an unknown relation or key column, and for a key that is not unique or NULL on a side.
     """
-    sides = (relation(connection, left), relation(connection, right))
-    types = tuple(_columns(connection, side) for side in sides)
-    _check_key(connection, sides, types, key)
-    shared = [name for name in types[0] if name in types[1] and name not in (*exclude, *key)]
-    numeric = [name for name in shared if all(_is_number(side[name]) for side in types)]
-    _join(connection, sides, key, shared)
-    rows = _row(connection, _ROW_COUNTS)
+    places = (relation(reader, left), relation(reader, right))
+    sides = (_columns(reader, places[0]), _columns(reader, places[1]))
+    _check_names(key, places, sides)
+    known = [_pairs(*sides)[name.lower()] for name in key]
+    left_out = {name.lower() for name in (*exclude, *key)}
+    pairs = tuple(pair for name, pair in _pairs(*sides).items() if name not in left_out)
+    queries = Queries(reader.dialect, places, tuple(known), pairs, tolerance)
+    for side in (0, 1):
+        _check_key(reader, queries, side, key)
+    summary = _row(reader, queries.summary())
+    columns = tuple(_difference(summary, number, pair) for number, pair in enumerate(pairs, 1))
     return Comparison(
         left=left,
         right=right,
-        left_rows=rows[0],
-        right_rows=rows[1],
-        only_left=rows[2],
-        only_right=rows[3],
-        left_columns_only=tuple(name for name in types[0] if name not in types[1] and name not in exclude),
-        right_columns_only=tuple(name for name in types[1] if name not in types[0] and name not in exclude),
-        totals=tuple(_total(connection, name, tolerance) for name in numeric),
-        columns=tuple(_difference(connection, name, name in numeric, tolerance) for name in shared),
-        sample=_sample(connection, key, shared, numeric, tolerance, sample),
+        **{name: summary[name] for name in ("left_rows", "right_rows", "only_left", "only_right")},
+        left_columns_only=_alone(sides[0], sides[1], left_out),
+        right_columns_only=_alone(sides[1], sides[0], left_out),
+        types=_types((*known, *pairs)),
+        totals=tuple(_totals(summary, pairs, tolerance)),
+        columns=columns,
+        sample=_sample(reader, queries, columns, sample),
+        missing_sample=_missing(reader, queries, summary, (left, right), sample),
     )
 
 
@@ -170,7 +174,10 @@ def show(found: Comparison, terminal: Terminal) -> None:
     terminal.out.print(rich_table(("", *sides), counts))
     for side, names in zip(sides, (found.left_columns_only, found.right_columns_only), strict=True):
         if names:
-            terminal.out.print(f"columns of {side} only: {', '.join(names)}")
+            terminal.out.print(escape(f"columns of {side} only: {', '.join(names)}"))
+    if found.types:
+        types = [(one.column, one.left, one.right) for one in found.types]
+        terminal.out.print(rich_table(("kind of values", *sides), types))
     totals = [(one.column, one.left, one.right, "yes" if one.is_equal else "no") for one in found.totals]
     terminal.out.print(rich_table(("total of", *sides, "equal"), totals))
     different = [one for one in found.columns if one.rows]
@@ -178,6 +185,8 @@ def show(found: Comparison, terminal: Terminal) -> None:
         columns = ("column", "rows", "NULL left", "NULL right", "NULL against 0", "sign flips", "largest difference")
         terminal.out.print(rich_table(columns, [_difference_row(one) for one in different]))
         terminal.out.print(rich_table(("key", "column", *sides), found.sample))
+    if found.missing_sample:
+        terminal.out.print(rich_table(("only in", "key"), found.missing_sample))
     terminal.out.print("the same data" if found.is_equal else "[bold]the data differ[/]")
 
 
@@ -193,130 +202,115 @@ def _difference_row(one: ColumnDifference) -> tuple[object, ...]:
     )
 
 
-def _quoted(name: str) -> str:
-    return exp.to_identifier(name, quoted=True).sql("duckdb")
+def _said(place: Place) -> str:
+    return ".".join(filter(None, place))
 
 
-def _table(name: str) -> str:
-    return exp.to_table(name, dialect="duckdb").sql("duckdb", identify=True)
+def _fetch(reader: Reader, sql: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = reader.fetch(sql, (), lambda _: nullcontext()).to_pylist()
+    return rows
 
 
-def _is_number(type_: str) -> bool:
-    return any(name in type_ for name in _NUMBERS) and "[" not in type_ and "STRUCT" not in type_
+def _row(reader: Reader, sql: str) -> Mapping[str, Any]:
+    return _fetch(reader, sql)[0]
 
 
-def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    row = connection.execute(sql).fetchone()
-    assert row is not None, "an aggregate gives one row"
-    return row
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> Mapping[str, str]:
+def _columns(reader: Reader, place: Place) -> dict[str, Column]:
+    """The columns of a relation by their names in small letters: engines take both for the same."""
+    table = table_sql(place, reader.dialect)
     try:
-        rows = connection.execute(f"DESCRIBE SELECT * FROM {_table(table)}").fetchall()
-    except duckdb.CatalogException as error:
-        raise CompareError(f"there is no relation {table}: {str(error).splitlines()[0]}") from error
-    return {row[0]: row[1] for row in rows}
+        schema = reader.columns(f"SELECT * FROM {table}", ())
+    except QueryFailed as error:
+        raise CompareError(f"there is no relation {_said(place)}: {str(error).splitlines()[0]}") from error
+    return {field.name.lower(): Column(field.name, field.type) for field in schema}
 
 
-def _check_key(
-    connection: duckdb.DuckDBPyConnection,
-    sides: tuple[str, str],
-    types: tuple[Mapping[str, str], ...],
-    key: Sequence[str],
-) -> None:
+def _pairs(left: Mapping[str, Column], right: Mapping[str, Column]) -> dict[str, Pair]:
+    return {name: Pair(column, right[name]) for name, column in left.items() if name in right}
+
+
+def _alone(these: Mapping[str, Column], those: Mapping[str, Column], left_out: set[str]) -> tuple[str, ...]:
+    return tuple(column.name for name, column in these.items() if name not in those and name not in left_out)
+
+
+def _check_names(key: Sequence[str], places: tuple[Place, Place], sides: tuple[Mapping[str, Column], ...]) -> None:
     if not key:
         raise CompareError("name the key: the column or columns that tell rows apart")
-    for side, columns in zip(sides, types, strict=True):
-        missing = [name for name in key if name not in columns]
+    for place, columns in zip(places, sides, strict=True):
+        missing = [name for name in key if name.lower() not in columns]
         if missing:
-            raise CompareError(f"{side} has no {', '.join(missing)}; it has {', '.join(columns)}")
-        listed = ", ".join(_quoted(name) for name in key)
-        nulls = " OR ".join(f"{_quoted(name)} IS NULL" for name in key)
-        twice, empty = _row(
-            connection,
-            f"SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {_table(side)} GROUP BY {listed} HAVING COUNT(*) > 1)),"
-            f" (SELECT COUNT(*) FROM {_table(side)} WHERE {nulls})",
+            names = ", ".join(column.name for column in columns.values())
+            raise CompareError(f"{_said(place)} has no {', '.join(missing)}; it has {names}")
+
+
+def _check_key(reader: Reader, queries: Queries, side: int, key: Sequence[str]) -> None:
+    found = _row(reader, queries.broken_key(side))
+    if found["twice"] or found["nulls"]:
+        name = _said(queries.places[side])
+        raise CompareError(
+            f"{', '.join(key)} is no key of {name}: {found['twice']} values are there twice, {found['nulls']} are NULL,"
+            f" for example {found['example']}"
         )
-        if twice or empty:
-            raise CompareError(
-                f"{', '.join(key)} is no key of {side}: {twice} values are there twice, {empty} are NULL"
-            )
 
 
-def _join(connection: duckdb.DuckDBPyConnection, sides: tuple[str, str], key: Sequence[str], shared: list[str]) -> None:
-    """Both sides in one temporary table: key, then left and right value of every column."""
-    columns = [f"COALESCE(l.{_quoted(name)}, r.{_quoted(name)}) AS {_quoted('key ' + name)}" for name in key]
-    columns += [f"l.{_quoted(name)} AS {_quoted('left ' + name)}" for name in shared]
-    columns += [f"r.{_quoted(name)} AS {_quoted('right ' + name)}" for name in shared]
-    on = " AND ".join(f"l.{_quoted(name)} = r.{_quoted(name)}" for name in key)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE compared AS SELECT l.{_quoted(key[0])} IS NOT NULL AS in_left,"
-        f" r.{_quoted(key[0])} IS NOT NULL AS in_right, {', '.join(columns)}"
-        f" FROM {_table(sides[0])} AS l FULL JOIN {_table(sides[1])} AS r ON {on}"
+def _types(pairs: Sequence[Pair]) -> tuple[TypeDifference, ...]:
+    mixed = (pair for pair in pairs if pair.is_mixed)
+    return tuple(TypeDifference(pair.name, str(pair.left.type), str(pair.right.type)) for pair in mixed)
+
+
+def _totals(summary: Mapping[str, Any], pairs: Sequence[Pair], tolerance: float) -> Iterator[Total]:
+    for number, pair in enumerate(pairs, 1):
+        if pair.is_number:
+            yield _total(summary, number, pair, tolerance)
+
+
+def _total(summary: Mapping[str, Any], number: int, pair: Pair, tolerance: float) -> Total:
+    left, right = summary[f"left_total_{number}"], summary[f"right_total_{number}"]
+    if left is None or right is None:
+        return Total(pair.name, left, right, left is right)
+    allowed = max(tolerance, _NOISE) if pair.is_inexact else tolerance
+    near = abs(float(left) - float(right)) <= allowed * max(1.0, min(abs(float(left)), abs(float(right))))
+    return Total(pair.name, left, right, bool(left == right or (allowed and near)))
+
+
+def _difference(summary: Mapping[str, Any], number: int, pair: Pair) -> ColumnDifference:
+    def of(name: str) -> Any:
+        return summary.get(f"{name}_{number}")
+
+    return ColumnDifference(
+        column=pair.name,
+        rows=of("differing"),
+        only_left_null=of("left_null"),
+        only_right_null=of("right_null"),
+        null_against_zero=of("zero") or 0,
+        sign_flips=of("flipped") or 0,
+        largest_difference=of("largest"),
     )
-
-
-def _pair(name: str) -> tuple[str, str]:
-    return _quoted("left " + name), _quoted("right " + name)
-
-
-def _differs(name: str, is_numeric: bool, tolerance: float) -> str:
-    """Condition: the values differ by more than the tolerance, or one of them is NULL."""
-    left, right = _pair(name)
-    if not is_numeric or not tolerance:
-        return f"{left} IS DISTINCT FROM {right}"
-    allowed = f"{tolerance} * GREATEST(1, ABS({left}), ABS({right}))"
-    return (
-        f"(({left} IS NULL) <> ({right} IS NULL) OR COALESCE(ABS({left}::DOUBLE - {right}::DOUBLE) > {allowed}, FALSE))"
-    )
-
-
-def _total(connection: duckdb.DuckDBPyConnection, name: str, tolerance: float) -> Total:
-    left, right = _pair(name)
-    sums = _row(connection, f"SELECT SUM({left})::DOUBLE, SUM({right})::DOUBLE FROM compared")
-    both = sums[0] is not None and sums[1] is not None
-    near = abs(sums[0] - sums[1]) <= tolerance * max(1.0, abs(sums[0]), abs(sums[1])) if both else sums[0] == sums[1]
-    return Total(name, sums[0], sums[1], near)
-
-
-def _difference(
-    connection: duckdb.DuckDBPyConnection, name: str, is_numeric: bool, tolerance: float
-) -> ColumnDifference:
-    left, right = _pair(name)
-    numbers = "0, 0, NULL"
-    if is_numeric:
-        numbers = (
-            f"COUNT(*) FILTER ((COALESCE({left}, 0) = 0 AND COALESCE({right}, 0) = 0)"
-            f" AND ({left} IS NULL) <> ({right} IS NULL)),"
-            f" COUNT(*) FILTER ({left}::DOUBLE = -({right}::DOUBLE) AND {left} <> 0),"
-            f" MAX(ABS({left}::DOUBLE - {right}::DOUBLE))"
-        )
-    row = _row(
-        connection,
-        f"SELECT COUNT(*), COUNT(*) FILTER ({left} IS NULL), COUNT(*) FILTER ({right} IS NULL), {numbers}"
-        f" FROM compared WHERE in_left AND in_right AND {_differs(name, is_numeric, tolerance)}",
-    )
-    return ColumnDifference(name, *row)
 
 
 def _sample(
-    connection: duckdb.DuckDBPyConnection,
-    key: Sequence[str],
-    shared: list[str],
-    numeric: list[str],
-    tolerance: float,
-    size: int,
+    reader: Reader, queries: Queries, columns: Sequence[ColumnDifference], size: int
 ) -> tuple[tuple[object, str, object, object], ...]:
     """The first differing rows of each column, by key."""
-    listed = ", ".join(_quoted("key " + name) for name in key)
     found: list[tuple[object, str, object, object]] = []
-    for name in shared:
-        left, right = _pair(name)
-        rows = connection.execute(
-            f"SELECT {left}, {right}, {listed} FROM compared"
-            f" WHERE in_left AND in_right AND {_differs(name, name in numeric, tolerance)}"
-            f" ORDER BY {listed} LIMIT {size}"
-        ).fetchall()
-        found += [(row[2] if len(key) == 1 else row[2:], name, row[0], row[1]) for row in rows]
+    for number, one in enumerate(columns, 1):
+        if one.rows and size:
+            rows = _fetch(reader, queries.differing(number, size))
+            found += [(_key(row), one.column, row["l"], row["r"]) for row in rows]
     return tuple(found)
+
+
+def _missing(
+    reader: Reader, queries: Queries, summary: Mapping[str, Any], names: tuple[str, str], size: int
+) -> tuple[tuple[str, object], ...]:
+    """The first keys that only one of the sides has."""
+    found: list[tuple[str, object]] = []
+    for side, count in enumerate((summary["only_left"], summary["only_right"])):
+        if count and size:
+            found += [(names[side], _key(row)) for row in _fetch(reader, queries.missing(side, size))]
+    return tuple(found)
+
+
+def _key(row: Mapping[str, Any]) -> object:
+    values = tuple(value for name, value in row.items() if name.startswith("k"))
+    return values[0] if len(values) == 1 else values

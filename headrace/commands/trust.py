@@ -99,9 +99,9 @@ def compare(
     from headrace.compare import open_sides, show
 
     settings = load_settings()
-    with open_sides(settings, left, right) as connection:
+    with open_sides(settings) as reader:
         found = run_compare(
-            connection, left, right, key=_names(key), exclude=_names(exclude), tolerance=tolerance, sample=sample
+            reader, left, right, key=_names(key), exclude=_names(exclude), tolerance=tolerance, sample=sample
         )
     show(found, Terminal(quiet=quiet))
     if not found.is_equal:

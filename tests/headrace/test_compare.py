@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import duckdb
+from collections.abc import Iterator
+from decimal import Decimal
+
 import pytest
 
-from headrace.compare import CompareError, compare
+from headrace.compare import CompareError, TypeDifference, compare
+from tests.semantic.sqlapi.readers import Memory
+
+ONE = "SELECT * FROM (VALUES (1, 'a', 1.5), (2, 'b', -2.0), (3, 'c', NULL)) t(id, name, amount)"
 
 
 @pytest.fixture
-def connection() -> duckdb.DuckDBPyConnection:
-    made = duckdb.connect()
-    made.execute(
-        "CREATE TABLE one AS SELECT * FROM (VALUES (1, 'a', 1.5), (2, 'b', -2.0), (3, 'c', NULL)) t(id, name, amount)"
-    )
-    return made
+def memory() -> Iterator[Memory]:
+    made = Memory(f"CREATE TABLE one AS {ONE}")
+    yield made
+    made.close()
 
 
-def test_equal_relations_are_equal(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("CREATE TABLE two AS SELECT * FROM one ORDER BY id DESC")
-    result = compare(connection, "one", "two", key=["id"])
+def test_equal_relations_are_equal(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE two AS SELECT * FROM one ORDER BY id DESC")
+    result = compare(memory, "one", "two", key=["id"])
     assert result.is_equal
     assert (result.exit_code, result.left_rows, result.right_rows, result.sample) == (0, 3, 3, ())
 
 
-def test_every_kind_of_difference_is_counted(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(
+def test_every_kind_of_difference_is_counted(memory: Memory) -> None:
+    memory.connection.execute(
         "CREATE TABLE two AS SELECT * FROM"
         " (VALUES (1, 'A', 1.5), (2, 'b', 2.0), (3, 'c', 0), (4, 'd', 9)) t(id, name, amount)"
     )
-    result = compare(connection, "one", "two", key=["id"])
+    result = compare(memory, "one", "two", key=["id"])
     name, amount = result.columns
     assert (result.only_left, result.only_right, name.rows, amount.rows) == (0, 1, 1, 2)
     assert (amount.null_against_zero, amount.sign_flips, amount.largest_difference) == (1, 1, 4.0)
@@ -38,26 +41,26 @@ def test_every_kind_of_difference_is_counted(connection: duckdb.DuckDBPyConnecti
     assert result.exit_code == 1
 
 
-def test_differences_that_cancel_out_in_the_total_are_found(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(
+def test_differences_that_cancel_out_in_the_total_are_found(memory: Memory) -> None:
+    memory.connection.execute(
         "CREATE TABLE two AS SELECT id, name, CASE id WHEN 1 THEN -2.0 WHEN 2 THEN 1.5 END AS amount FROM one"
     )
-    result = compare(connection, "one", "two", key=["id"])
+    result = compare(memory, "one", "two", key=["id"])
     assert result.totals[0].is_equal
     assert not result.is_equal
 
 
-def test_floats_may_differ_by_the_tolerance(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("CREATE TABLE two AS SELECT id, name, amount::DOUBLE + 1e-9 AS amount FROM one")
-    assert not compare(connection, "one", "two", key=["id"]).is_equal
-    assert compare(connection, "one", "two", key=["id"], tolerance=1e-6).is_equal
+def test_floats_may_differ_by_the_tolerance(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE two AS SELECT id, name, amount::DOUBLE + 1e-9 AS amount FROM one")
+    assert not compare(memory, "one", "two", key=["id"]).is_equal
+    assert compare(memory, "one", "two", key=["id"], tolerance=1e-6).is_equal
 
 
-def test_columns_of_one_side_only_are_named(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("CREATE TABLE two AS SELECT id, name, 1 AS more FROM one")
-    result = compare(connection, "one", "two", key=["id"])
+def test_columns_of_one_side_only_are_named(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE two AS SELECT id, name, 1 AS more FROM one")
+    result = compare(memory, "one", "two", key=["id"])
     assert (result.left_columns_only, result.right_columns_only) == (("amount",), ("more",))
-    assert compare(connection, "one", "two", key=["id"], exclude=["amount", "more"]).is_equal
+    assert compare(memory, "one", "two", key=["id"], exclude=["amount", "more"]).is_equal
 
 
 @pytest.mark.parametrize(
@@ -66,12 +69,119 @@ def test_columns_of_one_side_only_are_named(connection: duckdb.DuckDBPyConnectio
         ("absent", ["id"], "there is no relation absent"),
         ("one", ["number"], "one has no number; it has id, name, amount"),
         ("one", [], "name the key"),
-        ("double", ["id"], "id is no key of double: 3 values are there twice"),
+        ("double", ["id"], "id is no key of double: 3 values are there twice, 0 are NULL, for example 1"),
+        ("double", ["id", "name"], "id, name is no key of double: 3 values are there twice, .* for example 1, a"),
+        ("empty_key", ["id"], "id is no key of empty_key: 0 values are there twice, 2 are NULL, for example NULL"),
+        ("no such", ["id"], "there is no relation no such: Catalog Error"),
+        ("one; DROP TABLE one", ["id"], "there is no relation one; DROP TABLE one"),
+        ("a.b.c", ["id"], "names no relation"),
+        ("one@", ["id"], "names no relation"),
+        ("(SELECT 1)", ["id"], r"there is no relation \(SELECT 1\)"),
     ],
 )
-def test_what_cannot_be_compared_is_said(
-    connection: duckdb.DuckDBPyConnection, right: str, key: list[str], message: str
-) -> None:
-    connection.execute("CREATE TABLE double AS SELECT * FROM one UNION ALL SELECT * FROM one")
+def test_what_cannot_be_compared_is_said(memory: Memory, right: str, key: list[str], message: str) -> None:
+    memory.connection.execute("CREATE TABLE double AS SELECT * FROM one UNION ALL SELECT * FROM one")
+    memory.connection.execute("CREATE TABLE empty_key AS SELECT NULL::INT AS id FROM range(2)")
     with pytest.raises(CompareError, match=message):
-        compare(connection, "one", right, key=key)
+        compare(memory, "one", right, key=key)
+
+
+def test_rows_of_one_side_are_named_by_their_keys(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE two AS SELECT * FROM one WHERE id < 2 UNION ALL SELECT 9, 'z', 0")
+    result = compare(memory, "one", "two", key=["id"], sample=1)
+    assert (result.only_left, result.only_right) == (2, 1)
+    assert result.missing_sample == (("one", 2), ("two", 9))
+
+
+def test_keys_may_be_of_several_columns_with_any_names(memory: Memory) -> None:
+    for table, amount in (("left side", 1), ('right "side"', 2)):
+        memory.connection.execute(
+            f"""CREATE TABLE "{table.replace('"', '""')}" AS SELECT 'a' AS "the key", i AS "k1", {amount} AS "l1", """
+            """{'x': i} AS "in_left", [i] AS "a`b""c" FROM range(3) t(i)"""
+        )
+    result = compare(memory, '"left side"', '"right ""side"""', key=["the key", "k1"])
+    assert [(one.column, one.rows) for one in result.columns] == [("l1", 3), ("in_left", 0), ('a`b"c', 0)]
+    assert result.sample[0] == (("a", 0), "l1", 1, 2)
+
+
+def test_nested_values_are_compared_whole(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE nested AS SELECT 1 AS id, [1, 2] AS items, {'a': NULL} AS more")
+    memory.connection.execute("CREATE TABLE other AS SELECT 1 AS id, [2, 1] AS items, {'a': NULL} AS more")
+    assert [(one.column, one.rows) for one in compare(memory, "nested", "other", key=["id"]).columns] == [
+        ("items", 1),
+        ("more", 0),
+    ]
+
+
+def test_other_kinds_of_values_are_told_and_compared_as_texts(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE two AS SELECT id::TEXT AS id, name, 'x' || amount AS amount FROM one")
+    result = compare(memory, "one", "two", key=["id"])
+    assert result.types == (
+        TypeDifference("id", "int32", "string"),
+        TypeDifference("amount", "decimal128(2, 1)", "string"),
+    )
+    assert [(one.column, one.rows) for one in result.columns] == [("name", 0), ("amount", 2)]
+    memory.connection.execute("CREATE TABLE three AS SELECT id::TEXT AS id, name, amount FROM one")
+    assert not compare(memory, "one", "three", key=["id"]).is_equal
+    memory.connection.execute("CREATE TABLE four AS SELECT id::BIGINT AS id, name, amount::DOUBLE AS amount FROM one")
+    assert compare(memory, "one", "four", key=["id"]).is_equal
+
+
+def test_names_are_the_same_in_either_case(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE two AS SELECT id AS ID, name AS Name, amount AS AMOUNT FROM one")
+    assert compare(memory, "one", "two", key=["Id"]).is_equal
+    assert compare(memory, "one", "two", key=["Id"], exclude=["NAME"]).columns[0].column == "amount"
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-6])
+def test_what_is_no_number_is_equal_to_itself_and_to_nothing_else(memory: Memory, tolerance: float) -> None:
+    values = "('NaN'), ('Infinity'), ('-Infinity'), (NULL), ('1')"
+    memory.connection.execute(
+        f"CREATE TABLE odd AS SELECT row_number() OVER () AS id, v::DOUBLE AS v FROM (VALUES {values}) t(v)"
+    )
+    memory.connection.execute(
+        "CREATE TABLE even AS SELECT id, CASE WHEN id < 5 THEN 1.0::DOUBLE ELSE 2 END AS v FROM odd"
+    )
+    assert compare(memory, "odd", "odd", key=["id"], tolerance=tolerance).is_equal
+    assert compare(memory, "odd", "even", key=["id"], tolerance=tolerance).columns[0].rows == 5
+
+
+def test_cents_are_told_apart_in_large_sums(memory: Memory) -> None:
+    for table, cents in (("ours", "0.01"), ("theirs", "0.02")):
+        amount = f"(90000000000000000 + {cents})::DECIMAL(38, 9)"
+        memory.connection.execute(f"CREATE TABLE {table} AS SELECT i AS id, {amount} AS v FROM range(9) t(i)")
+    result = compare(memory, "ours", "theirs", key=["id"])
+    assert not result.totals[0].is_equal
+    assert result.columns[0].largest_difference == Decimal("0.01")
+    assert compare(memory, "ours", "theirs", key=["id"], tolerance=1e-9).is_equal
+
+
+def test_totals_of_floats_do_not_depend_on_the_order_of_rows(memory: Memory) -> None:
+    rows = "SELECT i AS id, 0.1::DOUBLE * i AS v FROM range(10000) t(i)"
+    memory.connection.execute(f"CREATE TABLE up AS {rows} ORDER BY id")
+    memory.connection.execute(f"CREATE TABLE down AS {rows} ORDER BY id DESC")
+    assert compare(memory, "up", "down", key=["id"]).totals[0].is_equal
+
+
+def test_small_unsigned_numbers_have_a_difference(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE small AS SELECT 1 AS id, 1::UTINYINT AS v")
+    memory.connection.execute("CREATE TABLE large AS SELECT 1 AS id, 255::UTINYINT AS v")
+    assert compare(memory, "small", "large", key=["id"]).columns[0].largest_difference == 254
+
+
+def test_relations_without_rows_are_equal(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE two AS SELECT * FROM one LIMIT 0")
+    result = compare(memory, "two", "two", key=["id"])
+    assert (result.is_equal, result.left_rows, result.totals[0].left) == (True, 0, None)
+    assert compare(memory, "one", "two", key=["id"]).only_left == 3
+
+
+def test_an_environments_own_table_is_compared_with_productions(memory: Memory) -> None:
+    memory.connection.execute("CREATE SCHEMA core; CREATE SCHEMA core__dev; CREATE TABLE core.orders AS FROM one")
+    memory.connection.execute("CREATE VIEW core__dev.orders AS SELECT id, upper(name) AS name, amount FROM one")
+    memory.connection.execute("CREATE VIEW core.users AS FROM one")
+    result = compare(memory, "core.orders", "core.orders@dev", key=["id"])
+    assert [one.column for one in result.columns if one.rows] == ["name"]
+    assert compare(memory, "core.users@prod", "core.users@dev", key=["id"]).is_equal
+    with pytest.raises(CompareError, match=r"there is no core.gone in environment dev"):
+        compare(memory, "core.orders", "core.gone@dev", key=["id"])
