@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -9,6 +10,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -90,7 +93,15 @@ def forget(settings: Settings, emulator: Emulator) -> None:
 
 
 def install(emulator: Emulator) -> bool:
-    """Make the emulator's virtual environment; false where it is there already. Raises EmulatorError."""
+    """Make the emulator's virtual environment; false where it is there already. Raises EmulatorError.
+
+    Who comes while another makes it waits for that.
+    """
+    with _alone(emulator.environment.with_name(f"{emulator.environment.name}.lock")):
+        return _install(emulator)
+
+
+def _install(emulator: Emulator) -> bool:
     done = emulator.environment / "installed"
     wanted = "\n".join(REQUIREMENTS)
     if done.is_file() and done.read_text(encoding="utf-8") == wanted:
@@ -104,16 +115,43 @@ def install(emulator: Emulator) -> bool:
     return True
 
 
-def start(emulator: Emulator, *, is_persistent: bool = True) -> bool:
+def start(emulator: Emulator, *, is_persistent: bool = True, before: Callable[[], None] | None = None) -> bool:
     """Start the emulator in the background and wait until it answers; false where it runs already.
 
-    Persistent, it keeps its tables in its folder; else it forgets them when it stops. Raises EmulatorError.
+    Persistent, it keeps its tables in its folder; else it forgets them when it stops. Who comes while another starts
+    it waits for that; `before` is done first by the one who does. Raises EmulatorError.
     """
-    if is_healthy(emulator):
-        return False
+    with _alone(emulator.folder / "emulator.lock"):
+        if is_healthy(emulator):
+            return False
+        _require_room(emulator)
+        if before is not None:
+            before()
+        _start(emulator, is_persistent=is_persistent)
+        return True
+
+
+def _require_room(emulator: Emulator) -> None:
+    """Raises EmulatorError where it cannot be started: it is not installed, or somebody has its place."""
     if not emulator.program.is_file():
         raise EmulatorError(f"the emulator is not installed in {emulator.environment}: `headrace emulator start`")
-    emulator.folder.mkdir(parents=True, exist_ok=True)
+    if (pid := running(emulator)) is not None:
+        raise EmulatorError(
+            f"the emulator (process {pid}) runs, and has not answered for {ANSWER_SECONDS:g} s: wait until it is done "
+            "with its statement, or end it by `headrace emulator stop`"
+        )
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((emulator.host, emulator.port))
+        except OSError as error:
+            raise EmulatorError(
+                f"the emulator cannot listen on {emulator.url}: {error.strerror}: "
+                "end the program that does, or set HEADRACE_EMULATOR to another address"
+            ) from error
+
+
+def _start(emulator: Emulator, *, is_persistent: bool) -> None:
     keeping = ("--persistent", "--data-dir", str(emulator.folder / TABLES)) if is_persistent else ("--ephemeral",)
     pid = _spawn(
         emulator,
@@ -128,7 +166,15 @@ def start(emulator: Emulator, *, is_persistent: bool = True) -> bool:
             stop(emulator)
             raise EmulatorError(f"the emulator did not start on {emulator.url}: see {emulator.log}")
         time.sleep(0.1)
-    return True
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process is within; the lock ends with the process that has it."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _spawn(emulator: Emulator, *options: str) -> int:

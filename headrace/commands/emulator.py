@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,10 +43,11 @@ def emulator_start(
         terminal.say(f"the emulator runs already at {one.url}")
         return
     _install(one, terminal)
-    if fresh or ephemeral:
-        forget(_settings(), one)
-    start(one, is_persistent=not ephemeral)
-    terminal.say(f"the emulator runs at {one.url}; build with HEADRACE_GATEWAY=bigquery_emulator")
+    forgetting = partial(forget, _settings(), one) if fresh or ephemeral else None
+    if start(one, is_persistent=not ephemeral, before=forgetting):
+        terminal.say(f"the emulator runs at {one.url}; build with HEADRACE_GATEWAY=bigquery_emulator")
+    else:
+        terminal.say(f"the emulator runs already at {one.url}")
 
 
 @emulator.command("stop")

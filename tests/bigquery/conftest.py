@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from headrace.bigquery.client import open_client
 from headrace.bigquery.emulator import Emulator, emulator_of, install, start, stop
-from headrace.config import load_settings
-from headrace.gateways import EMULATOR
+from headrace.build import ensure_raw_tables
+from headrace.config import Settings, load_settings
+from headrace.gateways import DUCKDB, EMULATOR
+from ingestion.bigquery import ship
+from ingestion.load import ingest
+from ingestion.sample import write_sample
+from tests.bigquery.loading import clear, connection_to
+
+LEFT_OUT = ("commerce/events/*-06-26.*", "consent/events/parquet/*-06-26.*")
+"""Files of the sample with more of what the others have: only the time that they take would grow."""
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +33,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADRACE_EMULATOR", f"http://127.0.0.1:{port}")
         one = emulator_of(load_settings(environ={**os.environ, **on_emulator(tmp_path_factory.mktemp("emulator"))}))
-        one.environment.parent.mkdir(parents=True, exist_ok=True)
-        with (one.environment.parent / "emulator.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            install(one)
+        install(one)
         start(one, is_persistent=False)
         try:
             yield one
@@ -38,3 +44,25 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def on_emulator(data: Path) -> dict[str, str]:
     """What a process needs to know to work on a data folder by the emulator's gateway."""
     return {"HEADRACE_DATA": str(data), "HEADRACE_GATEWAY": EMULATOR}
+
+
+@pytest.fixture
+def landed(emulator: Emulator, tmp_path: Path) -> Iterator[tuple[Settings, Settings]]:
+    """The same raw rows of every source on both gateways, and nothing else."""
+    ours, theirs = (_on(gateway, tmp_path) for gateway in (DUCKDB, EMULATOR))
+    write_sample(ours.sample, scale=0.01, days=14, late=0.05, dirty=0.02)
+    for pattern in LEFT_OUT:
+        for path in ours.sample.glob(pattern):
+            path.unlink()
+    ensure_raw_tables(ours)
+    for source, path in ours.sources.items():
+        assert not ingest(ours, source, path).failures
+    with closing(open_client(connection_to(emulator))) as client:
+        clear(client)
+        ship(theirs, client)
+        yield ours, theirs
+        clear(client)
+
+
+def _on(gateway: str, data: Path) -> Settings:
+    return load_settings(environ={**os.environ, "HEADRACE_DATA": str(data), "HEADRACE_GATEWAY": gateway})

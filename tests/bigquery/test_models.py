@@ -7,58 +7,23 @@ and restatements are what test_parity.py is for, which takes minutes.
 from __future__ import annotations
 
 import gc
-import os
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from sqlmesh import Context
 from sqlmesh.core.engine_adapter.base import EngineAdapter
 from sqlmesh.core.model import Model
 
-from headrace.bigquery.client import open_client
-from headrace.bigquery.emulator import Emulator
-from headrace.build import ensure_raw_tables
-from headrace.config import Settings, load_settings
-from headrace.gateways import DUCKDB, EMULATOR
+from headrace.config import Settings
 from headrace.sqlmesh_config import sqlmesh_config
 from headrace.warehouse import LAYERS
-from ingestion.bigquery import ship
-from ingestion.load import ingest
-from ingestion.sample import write_sample
 from ingestion.sample.writer import LAST_DAY
-from tests.bigquery.loading import clear, connection_to
 from tests.bigquery.parity import differences, layers, tables
 
 START = LAST_DAY - timedelta(days=30)
 """Before the first event of the sample."""
-LEFT_OUT = ("commerce/events/*-06-26.*", "consent/events/parquet/*-06-26.*")
-"""Files of the sample with more of what the others have: only the time that they take would grow."""
-
-
-@pytest.fixture
-def landed(emulator: Emulator, tmp_path: Path) -> Iterator[tuple[Settings, Settings]]:
-    """The same raw rows of every source on both gateways, and nothing else."""
-    ours, theirs = (_on(gateway, tmp_path) for gateway in (DUCKDB, EMULATOR))
-    write_sample(ours.sample, scale=0.01, days=14, late=0.05, dirty=0.02)
-    for pattern in LEFT_OUT:
-        for path in ours.sample.glob(pattern):
-            path.unlink()
-    ensure_raw_tables(ours)
-    for source, path in ours.sources.items():
-        assert not ingest(ours, source, path).failures
-    with closing(open_client(connection_to(emulator))) as client:
-        clear(client)
-        ship(theirs, client)
-        yield ours, theirs
-        clear(client)
-
-
-def _on(gateway: str, data: Path) -> Settings:
-    return load_settings(environ={**os.environ, "HEADRACE_DATA": str(data), "HEADRACE_GATEWAY": gateway})
 
 
 @contextmanager
