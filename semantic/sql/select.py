@@ -451,7 +451,10 @@ class SelectBuilder:
 
     def _restrict(self, select: exp.Select, key: str, conditions: list[exp.Expr]) -> None:
         holder = exp.Where if key == "where" else exp.Having
-        select.set(key, holder(this=conjunction(conditions)))
+        before = select.args.get(key)
+        # Rows that are not grouped are restricted by values of measures as by any others.
+        every = [before.this, *conditions] if before is not None else conditions
+        select.set(key, holder(this=conjunction(every)))
 
     def _conditions(self, plan: Plan, scope: Scope) -> list[exp.Expr]:
         found = (self.filters.filter(entry, lambda n: self.expressions.member(n, scope)) for entry in plan.having)

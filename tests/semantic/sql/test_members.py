@@ -95,6 +95,10 @@ def compiled(**payload: Any) -> CompiledQuery:
          [(datetime.fromisoformat(day),) for day in ("2024-01-01", "2024-01-06", "2024-02-05")]),
         ({"measures": ["sales.count", "sales.revenue", "sales.products", "sales.middle"], "dimensions": ["sales.id"],
           "ungrouped": True}, [(1, 1, 10, 1, 10), (2, 1, 30, 1, 31), (3, 1, 5, 1, 5)]),
+        ({"measures": ["sales.revenue"], "dimensions": ["sales.id"], "ungrouped": True,
+          "filters": [{"member": "sales.product", "operator": "set"},
+                      {"member": "shops.name", "operator": "equals", "values": ["a"]},
+                      {"member": "sales.revenue", "operator": "lt", "values": ["20"]}]}, [(1, 10)]),
     ],
 )  # fmt: skip
 def test_rows(payload: dict[str, Any], rows: list[tuple[Any, ...]], connection: duckdb.DuckDBPyConnection) -> None:
