@@ -96,7 +96,7 @@ def compiled(**payload: Any) -> CompiledQuery:
         ({"measures": ["sales.count", "sales.revenue", "sales.products", "sales.middle"], "dimensions": ["sales.id"],
           "ungrouped": True}, [(1, 1, 10, 1, 10), (2, 1, 30, 1, 31), (3, 1, 5, 1, 5)]),
         ({"measures": ["sales.revenue"], "dimensions": ["sales.id"], "ungrouped": True,
-          "filters": [{"member": "sales.product", "operator": "set"},
+          "filters": [{"member": "sales.label", "operator": "set"},
                       {"member": "shops.name", "operator": "equals", "values": ["a"]},
                       {"member": "sales.revenue", "operator": "lt", "values": ["20"]}]}, [(1, 10)]),
     ],
