@@ -33,10 +33,22 @@ Stage = Callable[[Funnel], Iterator[Part]]
 
 def paths_query(funnel: Funnel) -> str:
     """The query in the models' dialect; its interval is @start_ts to @end_ts where the funnel is incremental."""
-    parts = [*journeys(funnel), *(part for stage in (*_stages(funnel), _described) for part in stage(funnel))]
+    return _query(funnel, (*_stages(funnel), _described), _paths(funnel))
+
+
+def levels_query(funnel: Funnel) -> str:
+    """How far each path goes (entity_key, reached_count): the same stages, without the last select.
+
+    That one looks up the event of each entry and, per session, drops entries before the interval.
+    """
+    return _query(funnel, _stages(funnel), "SELECT entity_key, reached_count FROM attempted")
+
+
+def _query(funnel: Funnel, stages: Sequence[Stage], last: str) -> str:
+    parts = [*journeys(funnel), *(part for stage in stages for part in stage(funnel))]
     recursive = "RECURSIVE " if funnel.count == "totals" else ""
     body = ",\n".join(f"{name} AS (\n{query}\n)" for name, query in parts)
-    return f"WITH {recursive}{body}\n{_paths(funnel)}"
+    return f"WITH {recursive}{body}\n{last}"
 
 
 def path_columns(funnel: Funnel) -> dict[str, str]:
@@ -88,13 +100,19 @@ def _paths(funnel: Funnel) -> str:
         *(f"{touch}.{name}" for name in ATTRIBUTES),
         "attempted.reached_count",
     ]
-    joins = f" INNER JOIN entries ON entries.event_id = {event_id_sql(funnel, place_of_sql(entered))}"
+    joins = f" INNER JOIN entries ON {_is_event_of(funnel, 'entries', entered)}"
     if touch != "entries":
-        joins += f" LEFT JOIN touches ON touches.event_id = {event_id_sql(funnel, place_of_sql(touched))}"
+        joins += f" LEFT JOIN touches ON {_is_event_of(funnel, 'touches', touched)}"
     query = f"SELECT {', '.join(columns)} FROM attempted{joins}"
     if funnel.is_incremental:
         query += f" WHERE entries.occurred_at BETWEEN {bound('@start_ts')} AND {bound('@end_ts')}"
     return query
+
+
+def _is_event_of(funnel: Funnel, rows: str, moment: str) -> str:
+    """Condition that a row is the event of a moment. The id would do; looking for times first is cheaper than texts."""
+    event_id = event_id_sql(funnel, place_of_sql(moment))
+    return f"{rows}.micros = {micros_sql(moment)} AND {rows}.event_id = {event_id}"
 
 
 def _touched(funnel: Funnel, entered: str) -> str:
@@ -120,6 +138,7 @@ def _described(funnel: Funnel) -> Iterator[Part]:
 
 def _events(funnel: Funnel, columns: tuple[str, ...], steps: Sequence[int]) -> str:
     shown = ", ".join(f"events.{name}" for name in ("event_id", *columns, *ATTRIBUTES))
+    shown += ", UNIX_MICROS(events.occurred_at) AS micros"
     limits = [*counted(funnel), f"({step_filter(funnel, *steps)})", *within_reach(funnel)]
     return f"SELECT {shown} FROM {EVENTS} AS events WHERE {' AND '.join(limits)}"
 

@@ -30,14 +30,22 @@ def first_entries(funnel: Funnel) -> Iterator[Part]:
     is_per_user = funnel.count != "sessions"
     times = [f"events.occurred_at BETWEEN {bound('@start_ts')} AND {bound('@end_ts')}"] if is_per_user else None
     yield "step_1", rows_query(funnel, step_filter(funnel, 1), times=times)
-    earliest = f"SELECT entity_key, MIN({moment_sql('step_1')}) AS moment_1 FROM step_1"
-    if is_per_user:
-        earlier = [*counted(funnel), step_filter(funnel, 1), f"events.occurred_at < {bound('@start_ts')}"]
-        earliest += (
-            f" WHERE NOT EXISTS(SELECT 1 FROM {EVENTS} AS events WHERE {entity_sql(funnel)} = step_1.entity_key"
-            f" AND {' AND '.join(earlier)})"
-        )
-    yield "entered", f"{earliest} GROUP BY entity_key"
+    earliest = f"SELECT entity_key, MIN({moment_sql('step_1')}) AS moment_1 FROM step_1 GROUP BY entity_key"
+    if not is_per_user:
+        yield "entered", earliest
+        return
+    yield "earliest", earliest
+    limits = [*counted(funnel), step_filter(funnel, 1), f"events.occurred_at < {bound('@start_ts')}"]
+    yield (
+        "earlier",
+        f"SELECT DISTINCT {entity_sql(funnel)} AS entity_key FROM {EVENTS} AS events WHERE {' AND '.join(limits)}",
+    )
+    # after the grouping: fewer rows to look up than there are events of the step
+    yield (
+        "entered",
+        "SELECT earliest.entity_key, earliest.moment_1 FROM earliest"
+        " LEFT JOIN earlier ON earliest.entity_key = earlier.entity_key WHERE earlier.entity_key IS NULL",
+    )
 
 
 def furthest_entries(funnel: Funnel) -> Iterator[Part]:

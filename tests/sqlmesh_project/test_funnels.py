@@ -11,7 +11,7 @@ import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sqlmesh_project.funnels.compiler import paths_query
+from sqlmesh_project.funnels.compiler import levels_query, paths_query
 from sqlmesh_project.funnels.declaration import Condition, Entry, Exclusion, Funnel, Predicate, Step
 from tests.sqlmesh_project.funnel_oracle import Path, paths, sessions
 from tests.sqlmesh_project.journeys import BEGIN, Event, insert, warehouse
@@ -31,7 +31,11 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @cache
 def compiled(funnel: Funnel) -> str:
-    sql = paths_query(funnel).replace("@start_ts", "'2025-06-01 00:00:00'").replace("@end_ts", "'2025-06-09 00:00:00'")
+    return as_duckdb(paths_query(funnel))
+
+
+def as_duckdb(query: str) -> str:
+    sql = query.replace("@start_ts", "'2025-06-01 00:00:00'").replace("@end_ts", "'2025-06-09 00:00:00'")
     return sqlglot.transpile(sql, read="bigquery", write="duckdb")[0]
 
 
@@ -120,6 +124,23 @@ def test_every_option_equals_the_oracle(
     connection: duckdb.DuckDBPyConnection, funnel: Funnel, events: list[Event]
 ) -> None:
     assert computed(connection, funnel, events) == paths(funnel, events)
+
+
+@pytest.mark.parametrize("entry", ["first", "any"])
+@given(events=journeys())
+@settings(max_examples=20)
+def test_levels_are_those_of_the_paths(
+    connection: duckdb.DuckDBPyConnection, entry: Entry, events: list[Event]
+) -> None:
+    funnel = replace(FUNNEL, entry=entry)
+    expected = sorted(sum(one is not None for one in path.steps) for path in computed(connection, funnel, events))
+    levels = connection.execute(as_duckdb(levels_query(funnel))).fetchall()
+    assert sorted(level for _, level in levels) == expected
+
+
+def test_users_who_entered_before_the_interval_are_left_out(connection: duckdb.DuckDBPyConnection) -> None:
+    events = [Event(-3600, "1", name="a"), Event(0, "2", name="a"), Event(0, "3", user="bob", name="a")]
+    assert computed(connection, FUNNEL, events) == {Path("3", (0, None, None), None)}
 
 
 def test_a_repeated_event_inflates_no_step(connection: duckdb.DuckDBPyConnection) -> None:
