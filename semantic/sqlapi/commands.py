@@ -9,7 +9,7 @@ from semantic.sqlapi import statements as st
 from semantic.sqlapi.errors import SqlApiError, TransactionError, UnknownCursor, UnknownStatement
 from semantic.sqlapi.messages import Column
 from semantic.sqlapi.types import TEXT
-from semantic.sqlapi.variables import Transaction, Variables
+from semantic.sqlapi.variables import REPORTED, Transaction, Variables
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Commands:
             settings = sorted(self._variables.all().items())
             return Outcome("SHOW", columns, tuple((name, value, "") for name, value in settings))
         value = self._variables.show(statement.name)
-        return Outcome("SHOW", (Column(statement.name, TEXT),), ((value,),))
+        return Outcome("SHOW", (Column(REPORTED.get(statement.name, statement.name), TEXT),), ((value,),))
 
     def _close_cursor(self, statement: st.CloseCursor) -> Outcome:
         if not self._close(statement.name) and statement.name is not None:

@@ -73,4 +73,6 @@ def _of_duckdb(error: Exception) -> SqlApiError:
     if kind.endswith(" Error"):
         text = message
     message, _, hint = text.partition("\n")
+    if hint.strip().startswith("Candidate functions"):
+        hint = ""  # dozens of DuckDB's own signatures
     return DatabaseError(message, hint=hint.strip() or None, sqlstate=sqlstate)

@@ -186,6 +186,8 @@ class SqlPlanner:
                     return self._column_type(other, tree)
                 if isinstance(other, exp.Cast):
                     return _cast_type(other.to)
+                if isinstance(other, exp.Literal) and not other.is_string:
+                    return pg.INT4 if other.is_int else pg.NUMERIC
         return None
 
     def _column_type(self, column: exp.Column, tree: exp.Query) -> PgType | None:

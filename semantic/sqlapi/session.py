@@ -28,7 +28,7 @@ from semantic.sqlapi.errors import (
 from semantic.sqlapi.messages import Column
 from semantic.sqlapi.parameters import parameter
 from semantic.sqlapi.portal import Planned, Portal, describe, format_codes
-from semantic.sqlapi.types import TEXT, PgType
+from semantic.sqlapi.types import BY_NAME, TEXT, PgType
 from semantic.sqlapi.variables import Transaction, Variables
 
 logger = logging.getLogger(__name__)
@@ -204,8 +204,8 @@ class Session:
 
     async def _run_simple(self, statement: st.Statement) -> None:
         match statement:
-            case st.Select():
-                await self._select(self._open(statement, ()))
+            case st.Select() | st.Execute():
+                await self._select(self._open(*self._bound(statement, ())))
             case st.Copy():
                 await self._copy(statement)
             case _:
@@ -256,16 +256,18 @@ class Session:
         await self._connection.flush_if_large()
 
     def _parse(self, message: messages.Parse) -> None:
-        if message.name and message.name in self._prepared:
-            raise SqlApiError(f'prepared statement "{message.name}" already exists', sqlstate="42P05")
         found = st.parse_statements(message.sql)
         if len(found) > 1:
             raise SqlApiError("cannot insert multiple commands into a prepared statement", sqlstate="42601")
         statement = found[0] if found else None
         self._check_transaction(statement)
-        select = _select_of(statement)
-        types = self._planner.parameter_types(select, message.oids) if select else ()
-        self._prepared[message.name] = Prepared(statement, types)
+        self._keep(message.name, statement, message.oids)
+
+    def _keep(self, name: str, statement: st.Statement | None, declared: Sequence[int]) -> None:
+        if name and name in self._prepared:
+            raise SqlApiError(f'prepared statement "{name}" already exists', sqlstate="42P05")
+        types = self._planner.parameter_types(statement, declared) if isinstance(statement, st.Select) else ()
+        self._prepared[name] = Prepared(statement, types)
 
     async def _bind(self, message: messages.Bind) -> None:
         prepared = self._find_prepared(message.statement)
@@ -285,21 +287,21 @@ class Session:
         )
         await self._drop_portal(message.portal)
         statement = prepared.statement
-        portal = self._open(statement, values) if isinstance(statement, st.Select) else None
+        runs = isinstance(statement, st.Select | st.Execute)
+        portal = self._open(*self._bound(statement, values)) if runs else None
         self._portals[message.portal] = Bind(statement, message.result_formats, portal)
 
     async def _describe_statement(self, prepared: Prepared) -> None:
         self._connection.queue(messages.parameter_description([known.oid for known in prepared.types]))
         statement = prepared.statement
-        if isinstance(statement, st.Select):
-            columns: tuple[Column, ...] | None = await self._describe_select(statement, prepared.types)
+        if isinstance(statement, st.Select | st.Execute):
+            select, values = self._bound(statement, [Bound(None, known) for known in prepared.types])
+            columns: tuple[Column, ...] | None = await self._describe_select(select, values)
         else:
             columns = self._columns_of(statement)
         self._queue_description(columns, ())
 
-    async def _describe_select(self, select: st.Select, types: Sequence[PgType]) -> tuple[Column, ...]:
-        values = tuple(Bound(None, known) for known in types)
-
+    async def _describe_select(self, select: st.Select, values: Sequence[Bound]) -> tuple[Column, ...]:
         def work() -> tuple[Column, ...]:
             return describe(self._planner.plan(select, values, self._caller))
 
@@ -359,6 +361,28 @@ class Session:
     def _open(self, select: st.Select, values: Sequence[Bound]) -> Portal:
         return Portal(lambda: self._planner.plan(select, values, self._caller))
 
+    def _bound(self, statement: st.Statement | None, values: Sequence[Bound]) -> tuple[st.Select, Sequence[Bound]]:
+        """The query that a statement runs, with its values: its own, or the one that EXECUTE names."""
+        if isinstance(statement, st.Select):
+            return statement, values
+        if not isinstance(statement, st.Execute):
+            raise TypeError(f"{statement} runs no query")
+        prepared = self._find_prepared(statement.name)
+        if not isinstance(prepared.statement, st.Select):
+            raise NotSupported(f'prepared statement "{statement.name}" is no query')
+        wanted, given = len(prepared.types), len(statement.values)
+        if wanted != given:
+            raise SqlApiError(
+                f'wrong number of parameters for prepared statement "{statement.name}"',
+                detail=f"Expected {wanted} parameters but got {given}.",
+                sqlstate="42601",
+            )
+        pairs = zip(statement.values, prepared.types, strict=True)
+        return prepared.statement, [
+            Bound(parameter(None if text is None else text.encode(), kind, encoding.TEXT_FORMAT), kind)
+            for text, kind in pairs
+        ]
+
     async def _copy(self, statement: st.Copy) -> None:
         portal = self._open(statement.select, ())
         try:
@@ -379,8 +403,15 @@ class Session:
                 return await self._fetch(statement, formats)
             case st.Explain():
                 return await self._explain(statement)
+            case st.Prepare():
+                return self._prepare(statement)
             case _:
                 return self._commands.run(statement)
+
+    def _prepare(self, statement: st.Prepare) -> Outcome:
+        declared = [_type_named(name).oid for name in statement.types]
+        self._keep(statement.name, statement.select, declared)
+        return Outcome("PREPARE")
 
     async def _declare(self, statement: st.Declare) -> Outcome:
         if not self._transaction.is_open and not statement.hold:
@@ -487,5 +518,8 @@ class Session:
         await self._close_transaction()
 
 
-def _select_of(statement: st.Statement | None) -> st.Select | None:
-    return statement if isinstance(statement, st.Select) else None
+def _type_named(name: str) -> PgType:
+    try:
+        return BY_NAME[name.partition("(")[0].strip()]
+    except KeyError:
+        raise SqlApiError(f'type "{name}" does not exist', sqlstate="42704") from None

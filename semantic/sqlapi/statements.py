@@ -10,15 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import ClassVar
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.postgres import Postgres
-from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from semantic.sqlapi.errors import NotSupported, ReadOnly, SqlSyntaxError
+from semantic.sqlapi.queries import parse_tree, tokenize
 
 
 @dataclass(frozen=True)
@@ -117,6 +114,23 @@ class CloseCursor:
 
 
 @dataclass(frozen=True)
+class Prepare:
+    """`types` are names of PostgreSQL's types, for as many parameters as were given one."""
+
+    name: str
+    types: tuple[str, ...]
+    select: Select
+
+
+@dataclass(frozen=True)
+class Execute:
+    """`values` are constants as texts; None is NULL."""
+
+    name: str
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
 class Deallocate:
     name: str | None
 
@@ -133,22 +147,15 @@ class Unlisten:
 
 Statement = (
     Select | Explain | Copy | Begin | Commit | Rollback | Savepoint | Release | SetVariable | SetTransaction | Reset
-    | Show | Declare | Fetch | CloseCursor | Deallocate | Discard | Unlisten
+    | Show | Declare | Fetch | CloseCursor | Prepare | Execute | Deallocate | Discard
+    | Unlisten
 )  # fmt: skip
 
 _WRITES = re.compile(
     "INSERT|UPDATE|DELETE|MERGE|TRUNCATE|CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|VACUUM|ANALYZE|REINDEX|CLUSTER|REFRESH"
     "|LOCK"
 )
-_REGTYPE_ARRAY = re.compile(r"::regtype\[\]", re.IGNORECASE)
 _QUERY_STARTS = frozenset(("SELECT", "WITH", "VALUES", "TABLE", "("))
-_DIALECT = Postgres()
-
-
-class _Tokenizer(Postgres.Tokenizer):
-    """Sees every word: sqlglot's own swallows what follows DECLARE, FETCH, SHOW and the like in one token."""
-
-    COMMANDS: ClassVar[set[TokenType]] = set()
 
 
 @dataclass(frozen=True)
@@ -197,13 +204,9 @@ _parse_known = lru_cache(maxsize=1024)(_parse_all)
 
 def split(sql: str) -> list[_Text]:
     """The string cut at its semicolons."""
-    try:
-        tokens = _Tokenizer(dialect=_DIALECT).tokenize(sql)
-    except TokenError as error:
-        raise SqlSyntaxError(f"the statement cannot be read: {error}") from error
     texts: list[_Text] = []
     run: list[Token] = []
-    for token in tokens:
+    for token in tokenize(sql):
         if token.token_type is TokenType.SEMICOLON:
             _append(texts, sql, run)
             run = []
@@ -242,35 +245,20 @@ def _select(text: _Text) -> Select:
     sql = text.sql
     if text.words[0] == "TABLE":
         sql = "SELECT * FROM " + text.after(1)
-    try:
-        # Casts to regtype[] have no grammar in sqlglot: the names that they give are text.
-        trees = sqlglot.parse(_REGTYPE_ARRAY.sub("::text[]", sql), read=_DIALECT)
-    except ParseError as error:
-        raise _syntax_error(error, text) from error
-    except RecursionError as error:
-        raise NotSupported("the statement is nested too deeply", sqlstate="54001") from error
-    tree = trees[0]
+    tree = parse_tree(sql, text.start)
     if isinstance(tree, exp.Values):
+        width = len(tree.expressions[0].expressions) if tree.expressions else 0
+        names = [exp.to_identifier(f"column{number + 1}") for number in range(width)]
+        if not tree.alias:
+            tree.set("alias", exp.TableAlias(this=exp.to_identifier("*VALUES*", quoted=True), columns=names))
         tree = exp.select("*").from_(tree)
     if isinstance(tree, exp.Subquery):
         tree = tree.unnest() if not tree.alias else tree
-    if len(trees) != 1 or not isinstance(tree, exp.Query):
+    if not isinstance(tree, exp.Query):
         raise NotSupported("only queries are supported here", position=text.start + 1)
     if tree.find(exp.Into, exp.Lock) is not None:
         raise ReadOnly("SELECT INTO and SELECT FOR UPDATE are not possible: Headrace serves queries only")
     return Select(sql, tree)
-
-
-def _syntax_error(error: ParseError, text: _Text) -> SqlSyntaxError:
-    details = error.errors[0] if error.errors else {}
-    near = str(details.get("highlight") or "")
-    line, column = int(details.get("line") or 1), int(details.get("col") or 1)
-    lines = text.sql.split("\n")
-    position = text.start + sum(len(before) + 1 for before in lines[: line - 1]) + max(column - len(near), 0) + 1
-    shown = f' at or near "{near}"' if near else " at end of input"
-    return SqlSyntaxError(
-        f"syntax error{shown}", position=position, detail=str(details.get("description") or "") or None
-    )
 
 
 def _begin(text: _Text) -> Statement:
@@ -295,7 +283,7 @@ def _set(text: _Text) -> Statement:
     if rest[:1] == ("TRANSACTION",) or rest[:1] == ("CHARACTERISTICS",):
         return SetTransaction()
     if rest[:2] == ("TIME", "ZONE"):
-        return SetVariable("timezone", _value(text, index + 2), is_local)
+        return SetVariable("timezone", _zone(text, index + 2), is_local)
     if rest[:1] == ("NAMES",):
         return SetVariable("client_encoding", _value(text, index + 1), is_local)
     if rest[:1] in (("ROLE",), ("AUTHORIZATION",)):
@@ -305,6 +293,14 @@ def _set(text: _Text) -> Statement:
         raise _unexpected(text)
     raw = text.after(index)[found.end() :].strip()
     return SetVariable(found[1].strip('"').lower(), _unquoted(raw), is_local)
+
+
+def _zone(text: _Text, index: int) -> str | None:
+    """A zone by name or by hours; LOCAL is the default."""
+    if text.words[index : index + 1] == ("INTERVAL",) and len(text.tokens) > index + 1:
+        return text.tokens[index + 1].text
+    value = _value(text, index)
+    return None if value is not None and value.upper() == "LOCAL" else value
 
 
 def _value(text: _Text, index: int) -> str | None:
@@ -380,6 +376,49 @@ def _named(make: Callable[[str | None], Statement], *noise: str) -> Callable[[_T
         return make(None if tokens[0].text.upper() == "ALL" else _name(tokens[0]))
 
     return read
+
+
+def _prepare(text: _Text) -> Statement:
+    """PREPARE name [(type, ...)] AS query."""
+    words = text.words
+    types: tuple[str, ...] = ()
+    at = 2
+    if words[2:3] == ("(",):
+        at = _closing(words) + 1
+        types = tuple(one.strip().lower() for one in text.between(3, at - 1).sql.split(",")) if at > 4 else ()
+    if len(words) < at + 2 or words[at] != "AS":
+        raise _unexpected(text)
+    return Prepare(_name(text.tokens[1]), types, _select(text.tail(at + 1)))
+
+
+def _execute(text: _Text) -> Statement:
+    """EXECUTE name [(constant, ...)]."""
+    if len(text.tokens) < 2:
+        raise _unexpected(text)
+    values: tuple[str | None, ...] = ()
+    if len(text.tokens) > 2:
+        if text.words[2] != "(" or text.words[-1] != ")":
+            raise _unexpected(text)
+        tree = parse_tree(f"SELECT ROW{text.after(2)}", text.start)
+        row = tree.expressions[0] if isinstance(tree, exp.Select) else None
+        if row is None or len(tree.expressions if tree else ()) != 1:
+            raise _unexpected(text)
+        values = tuple(_constant(one, text) for one in row.expressions)
+    return Execute(_name(text.tokens[1]), values)
+
+
+def _constant(node: exp.Expr, text: _Text) -> str | None:
+    """The text of a constant, cast or not."""
+    inner = node.this if isinstance(node, exp.Cast) else node
+    if isinstance(inner, exp.Null):
+        return None
+    if isinstance(inner, exp.Boolean):
+        return str(inner.this).lower()
+    sign = "-" if isinstance(inner, exp.Neg) else ""
+    inner = inner.this if sign else inner
+    if not isinstance(inner, exp.Literal):
+        raise NotSupported("parameters of EXECUTE are constants here", position=text.start + 1)
+    return f"{sign}{inner.this}"
 
 
 def _savepoint(text: _Text) -> Statement:
@@ -481,6 +520,8 @@ _READERS: dict[str, Callable[[_Text], Statement]] = {
     "FETCH": _fetch,
     "MOVE": _fetch,
     "CLOSE": _named(CloseCursor),
+    "PREPARE": _prepare,
+    "EXECUTE": _execute,
     "DEALLOCATE": _named(Deallocate, "PREPARE"),
     "DISCARD": _discard,
     "UNLISTEN": lambda _: Unlisten(),

@@ -72,6 +72,15 @@ def array_of(element: PgType) -> PgType:
 
 ARRAYS = tuple(array_of(scalar) for scalar in SCALARS if scalar.array_oid)
 BY_OID = {known.oid: known for known in (*SCALARS, *ARRAYS)}
+_SHORT = {"int": INT4, "decimal": NUMERIC, "float": FLOAT8, "char": BPCHAR}
+BY_NAME = {
+    **{f"{known.sql_name}[]": array_of(known) for known in SCALARS},
+    **{f"{known.name}[]": array_of(known) for known in SCALARS},
+    **{known.sql_name: known for known in SCALARS},
+    **{known.name: known for known in SCALARS},
+    **_SHORT,
+}
+"""What SQL calls types, in small letters."""
 
 _FROM_DUCKDB = {
     "BOOLEAN": BOOL,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from zoneinfo import available_timezones
 
 from semantic.sqlapi.errors import SqlApiError, TransactionError
 
@@ -73,6 +75,9 @@ _FIXED = frozenset(
 )
 _OPTION = re.compile(r"(?:-c\s*|--)([\w.]+)=((?:\\.|\S)*)")
 """How libpq passes variables in the startup message: `-c name=value`."""
+_HOURS = re.compile(r"([+-]?)(\d{1,2})(?::?(\d{2}))?")
+_POSIX = re.compile(r"(?:[A-Za-z]{3,}|<[+-]?\w+(?::\d\d)?>)[+-]?\d{1,2}(?::\d{2})?")
+"""Zones that name their own hours: `UTC+2`, `<+02>-02`."""
 _MILLISECONDS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -146,9 +151,31 @@ def _checked(values: Mapping[str, str]) -> dict[str, str]:
         if "ISO" not in checked["datestyle"].upper():
             raise SqlApiError("only DateStyle ISO is supported", sqlstate="22023")
         checked["datestyle"] = _DEFAULTS["datestyle"]
+    if "timezone" in checked:
+        checked["timezone"] = _zone(checked["timezone"])
     if "statement_timeout" in checked:
         _milliseconds(checked["statement_timeout"])
     return checked
+
+
+def _zone(value: str) -> str:
+    """A zone by its name, or by hours east of UTC, as SHOW gives it."""
+    text = value.strip().strip("'\"")
+    hours = _HOURS.fullmatch(text)
+    if hours is not None:
+        minutes = (-1 if hours[1] == "-" else 1) * (int(hours[2]) * 60 + int(hours[3] or 0))
+        shown = f"{abs(minutes) // 60:02}" + (f":{abs(minutes) % 60:02}" if minutes % 60 else "")
+        # POSIX counts hours to the west, and so does SHOW.
+        return f"<{'+' if minutes >= 0 else '-'}{shown}>{'-' if minutes >= 0 else '+'}{shown}"
+    known = _zones().get(text.lower())
+    if known is None and not _POSIX.fullmatch(text):
+        raise SqlApiError(f'invalid value for parameter "TimeZone": "{text}"', sqlstate="22023")
+    return known or text
+
+
+@lru_cache(maxsize=1)
+def _zones() -> Mapping[str, str]:
+    return {name.lower(): name for name in available_timezones()}
 
 
 def _milliseconds(value: str) -> float:

@@ -222,19 +222,15 @@ def group_keys(select: exp.Select, sources: Sources) -> list[exp.Expr]:
     group = select.args.get("group")
     if group is None:
         return [key for part in select.expressions for key in _implied(_unaliased(part), sources)]
-    if any(group.args.get(name) for name in ("grouping_sets", "rollup", "cube")):
-        raise NotSupported(
-            "GROUPING SETS, ROLLUP and CUBE over measures are not possible",
-            hint="A measure of a coarser group is not the sum of the finer ones: UNION ALL one SELECT for each level.",
-        )
     keys: list[exp.Expr] = []
     for key in group.expressions:
-        resolved = _group_key(key, select, sources)
+        resolved = group_key(key, select, sources)
         keys.append(resolved)
     return keys
 
 
-def _group_key(key: exp.Expr, select: exp.Select, sources: Sources) -> exp.Expr:
+def group_key(key: exp.Expr, select: exp.Select, sources: Sources) -> exp.Expr:
+    """What a key of GROUP BY means: a position or a name stands for a column of the result."""
     if isinstance(key, exp.Literal) and not key.is_string:
         position = int(key.this)
         if not 1 <= position <= len(select.expressions):

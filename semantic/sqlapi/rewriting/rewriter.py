@@ -27,6 +27,7 @@ from semantic.sqlapi.rewriting.grouping import (
     Output,
     Parts,
     client_columns,
+    group_key,
     group_keys,
     has_measure,
     in_window,
@@ -34,6 +35,7 @@ from semantic.sqlapi.rewriting.grouping import (
     named,
     own_nodes,
 )
+from semantic.sqlapi.rewriting.levels import has_levels, split_levels
 from semantic.sqlapi.rewriting.measures import is_aggregate, is_measure_call, measure_of
 from semantic.sqlapi.rewriting.moving import Moved, moved_into_rows
 from semantic.sqlapi.rewriting.naming import output_name
@@ -283,9 +285,18 @@ class Rewriter:
 
     def _semantic(self, select: exp.Select, sources: Sources) -> None:
         if is_grouped(select) and not self._is_plain(select, sources):
-            self._grouped(select, sources)
+            for level in self._levels(select, sources):
+                self._grouped(level, sources)
         else:
             self._rows(select, sources)
+
+    def _levels(self, select: exp.Select, sources: Sources) -> list[exp.Select]:
+        """The SELECT itself, or those of its levels of grouping, which have taken its place."""
+        if not has_levels(select):
+            return [select]
+        outer, levels = split_levels(select, lambda key: group_key(key, select, sources))
+        select.replace(outer)
+        return levels
 
     def _is_plain(self, select: exp.Select, sources: Sources) -> bool:
         """Whether aggregates over rows do the same: no measure is named, and none is among the columns."""

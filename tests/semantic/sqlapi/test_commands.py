@@ -120,3 +120,92 @@ def test_several_statements_in_one_message(connection: psycopg.Connection[tuple[
     while cursor.nextset():
         found.append(cursor.fetchall() if cursor.description else [])
     assert found == [[(1,)], [], [(2,)], []]
+
+
+def test_statements_are_prepared_in_sql(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    prepared = connection.execute(
+        "PREPARE some (int, text) AS SELECT i, $2 FROM generate_series(1, 9) AS t(i) WHERE i = $1"
+    )
+    assert prepared.statusmessage == "PREPARE"
+    assert connection.execute("EXECUTE some (3, 'it''s')").fetchall() == [(3, "it's")]
+    assert connection.execute("EXECUTE some (+4, NULL)", prepare=True).fetchall() == [(4, None)]
+    assert connection.execute("EXECUTE some ('5'::int, true)", binary=True).fetchall() == [(5, "true")]
+    with pytest.raises(psycopg.errors.DuplicatePreparedStatement):
+        connection.execute("PREPARE some AS SELECT 1")
+    with pytest.raises(psycopg.errors.SyntaxError, match="wrong number of parameters") as raised:
+        connection.execute("EXECUTE some (3)")
+    assert raised.value.diag.message_detail == "Expected 2 parameters but got 1."
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        connection.execute("EXECUTE some ('three', '')")
+    connection.execute("DEALLOCATE some")
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        connection.execute("EXECUTE some (3, '')")
+
+
+@pytest.mark.parametrize(
+    ("sql", "error"),
+    [
+        ("PREPARE some (nosuch) AS SELECT 1", psycopg.errors.UndefinedObject),
+        ("PREPARE some AS SHOW timezone", psycopg.errors.FeatureNotSupported),
+        ("PREPARE some SELECT 1", psycopg.errors.SyntaxError),
+        ("EXECUTE", psycopg.errors.SyntaxError),
+        ("EXECUTE some 1", psycopg.errors.SyntaxError),
+        ("EXECUTE some (now())", psycopg.errors.FeatureNotSupported),
+    ],
+)
+def test_what_cannot_be_prepared(
+    connection: psycopg.Connection[tuple[object, ...]], sql: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        connection.execute(sql)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("'europe/berlin'", "Europe/Berlin"),
+        ("LOCAL", "UTC"),
+        ("INTERVAL '+05:30' HOUR TO MINUTE", "<+05:30>-05:30"),
+        ("-7", "<-07>+07"),
+        ("'<+02>-02'", "<+02>-02"),
+    ],
+)
+def test_time_zones(connection: psycopg.Connection[tuple[object, ...]], given: str, shown: str) -> None:
+    connection.execute(f"SET TIME ZONE {given}")
+    cursor = connection.execute("SHOW TIME ZONE")
+    assert (cursor.description or [])[0].name == "TimeZone"
+    assert cursor.fetchone() == (shown,)
+    assert connection.info.parameter_status("TimeZone") == shown
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="Nowhere"):
+        connection.execute("SET TIME ZONE 'Nowhere/X'")
+
+
+@pytest.mark.parametrize(
+    ("sql", "message", "position", "detail"),
+    [
+        ("SELECT 1 FROM", 'syntax error at or near "FROM"', "10", "The name of a table is missing."),
+        ("SELECT 1 +", 'syntax error at or near "+"', "10", "Something that belongs here is missing."),
+        ("SELECT (1", 'syntax error at or near "1"', "9", "A closing parenthesis is missing."),
+        ("SELECT 1,\n 'abc", 'unterminated quoted string at or near "\'abc"', "12", None),
+        ('SELECT "abc', 'unterminated quoted identifier at or near ""abc"', "8", None),
+        ("SELECT $a$bc", 'unterminated dollar-quoted string at or near "$a$bc"', "8", None),
+        ("SELECT /* 1", "unterminated comment or quoted string", None, None),
+    ],
+)
+def test_what_is_no_sql_is_told_plainly(
+    connection: psycopg.Connection[tuple[object, ...]],
+    sql: str,
+    message: str,
+    position: str | None,
+    detail: str | None,
+) -> None:
+    with pytest.raises(psycopg.errors.SyntaxError) as raised:
+        connection.execute(sql)
+    said = raised.value.diag
+    assert (said.message_primary, said.statement_position, said.message_detail) == (message, position, detail)
+
+
+def test_values_have_names(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    cursor = connection.execute("VALUES (1, 'a'), (2, 'b')")
+    assert [column.name for column in cursor.description or ()] == ["column1", "column2"]
+    assert cursor.fetchall() == [(1, "a"), (2, "b")]

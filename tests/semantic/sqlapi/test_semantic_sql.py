@@ -12,7 +12,15 @@ import pytest
 from semantic.datamodel.load import load_data_model
 from semantic.engine import Cancellation, Engine
 from semantic.sqlapi import types as pg
-from semantic.sqlapi.errors import MeasureMisuse, NotAllowed, SqlApiError, UnknownColumn, UnknownFunction, UnknownTable
+from semantic.sqlapi.errors import (
+    MeasureMisuse,
+    NotAllowed,
+    NotSupported,
+    SqlApiError,
+    UnknownColumn,
+    UnknownFunction,
+    UnknownTable,
+)
 from semantic.sqlapi.planner import executed, plan_sql
 from semantic.sqlapi.session import Bound
 from tests.semantic.sqlapi.readers import Elsewhere, Memory
@@ -168,6 +176,21 @@ CASES: list[tuple[str, list[tuple[object, ...]]]] = [
      [("Berlin", 2), ("Paris", 2), (None, 2)]),
     ("SELECT c.city, SUM(c.credit), MEASURE(o.count) FROM orders o JOIN customers c ON o.__cubeJoinField ="
      " c.__cubeJoinField GROUP BY 1 ORDER BY 1 LIMIT 1", [("Berlin", Decimal(10), 2)]),
+    # Each level of grouping is asked by itself: a count of buyers is not the sum of those below.
+    ("SELECT status, MEASURE(buyers), GROUPING(status) FROM sales GROUP BY ROLLUP(status) ORDER BY 3, 1",
+     [("done", 2, 0), ("new", 1, 0), ("void", 1, 0), (None, 0, 0), (None, 3, 1)]),
+    ("SELECT status AS s, city, MEASURE(buyers) AS n FROM sales WHERE status = 'done' GROUP BY CUBE(s, city)"
+     " ORDER BY s, city", [("done", "Berlin", 1), ("done", "Paris", 1), ("done", None, 2), (None, "Berlin", 1),
+                           (None, "Paris", 1), (None, None, 2)]),
+    ("SELECT DATE_TRUNC('year', created_at), city, MEASURE(count) FROM sales GROUP BY 1, ROLLUP(city)"
+     " HAVING MEASURE(count) > 1 ORDER BY 1, 2 LIMIT 2",
+     [(dt.datetime(2024, 1, 1), "Berlin", 2), (dt.datetime(2024, 1, 1), "Paris", 2)]),
+    ("SELECT status, city, GROUPING(status, city) AS g, SUM(total) FROM sales WHERE city IS NOT NULL"
+     " GROUP BY GROUPING SETS ((status, city), (city), ()) ORDER BY g DESC, 2, 1 LIMIT 3",
+     [(None, None, 3, Decimal(480)), (None, "Berlin", 2, Decimal(150)), (None, "Paris", 2, Decimal(330))]),
+    ("SELECT status FROM sales GROUP BY ROLLUP(status) ORDER BY 1 LIMIT 2", [("done",), ("new",)]),
+    ("SELECT COUNT(*), SUM(n) FROM (SELECT status, MEASURE(buyers) AS n FROM sales GROUP BY ROLLUP(status)) AS t",
+     [(5, 7)]),
 ]  # fmt: skip
 
 
@@ -182,7 +205,18 @@ REFUSED: list[tuple[str, type[SqlApiError], str]] = [
     ("SELECT status, total FROM sales GROUP BY 1", MeasureMisuse, "must be aggregated"),
     ("SELECT status, MEASURE(total) FROM sales WHERE total > 3 GROUP BY 1", MeasureMisuse, "WHERE"),
     ("SELECT status, amount, MEASURE(total) FROM sales GROUP BY 1", MeasureMisuse, "must appear in the GROUP BY"),
-    ("SELECT MEASURE(total) FROM sales GROUP BY ROLLUP(status)", SqlApiError, "ROLLUP"),
+    ("SELECT status, SUM(MEASURE(total)) OVER () FROM sales GROUP BY ROLLUP(status)", NotSupported, "window functions"),
+    (
+        "SELECT status FROM sales GROUP BY ROLLUP(status) ORDER BY MEASURE(total)",
+        NotSupported,
+        "no column of the result",
+    ),
+    ("SELECT MEASURE(total) FROM sales GROUP BY CUBE(1, 1, 1, 1, 1, 1, 1, 1)", NotSupported, "more levels than 64"),
+    (
+        "SELECT MEASURE(total), status, city FROM sales GROUP BY CUBE(2, 3), CUBE(2, 3), CUBE(2, 3), ROLLUP(2)",
+        NotSupported,
+        "128 levels",
+    ),
     ("SELECT MEASURE(ratio) FILTER (WHERE city = 'Paris') FROM sales", SqlApiError, "FILTER"),
     ("SELECT MEASURE(running) FILTER (WHERE status = 'done') FROM orders", SqlApiError, "FILTER"),
     ("SELECT statu FROM sales", UnknownColumn, "statu"),
