@@ -6,7 +6,7 @@ import warnings
 from datetime import UTC, datetime
 
 import duckdb
-from sqlmesh import Context
+from sqlmesh import Context, Model
 
 FIRST, LAST = "2024-01-01", "2026-12-31"
 """The interval that incremental models are computed for: whatever is in raw."""
@@ -22,6 +22,7 @@ class RawRows:
     def __init__(self, project: Context) -> None:
         self.project = project
         self.rendered: dict[str, str] = {}
+        self.audits: dict[str, list[tuple[str, str]]] = {}
         self.connection = duckdb.connect(config={"disabled_optimizers": "common_subplan"})
         self.connection.execute("ATTACH ':memory:' AS warehouse; USE warehouse; SET TimeZone = 'UTC'; SET threads = 1")
         for schema in ("raw", "staging", "core", "marts"):
@@ -66,3 +67,23 @@ class RawRows:
                 query = self.project.models[fqn].render_query_or_raise(start=FIRST, end=LAST)
             self.rendered[fqn] = query.sql("duckdb", comments=False)
         return self.rendered[fqn]
+
+    def complaints(self, name: str) -> list[str]:
+        """The audits of a table, by name and by what they compare it with, that find something wrong in it."""
+        model = self.project.get_model(name, raise_if_missing=True)
+        return [text for text, sql in self._audits(model) if self.connection.execute(sql).fetchall()]
+
+    def _audits(self, model: Model) -> list[tuple[str, str]]:
+        """Those that compare with another table, in DuckDB's SQL."""
+        if model.name not in self.audits:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.audits[model.name] = [
+                    (
+                        f"{audit.name} {given['source'].sql('bigquery')}",
+                        model.render_audit_query(audit, start=FIRST, end=LAST, **given).sql("duckdb", comments=False),
+                    )
+                    for audit, given in model.audits_with_args
+                    if "source" in given
+                ]
+        return self.audits[model.name]

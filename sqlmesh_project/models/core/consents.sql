@@ -14,7 +14,15 @@ MODEL (
     loaded(grace_hours := @source_grace_hours, patience_days := @source_patience_days)
   ),
   audits (
-    contract_errors(`of` := core.consents)
+    contract_errors(`of` := core.consents),
+    reconciles(
+      ours := is_asked::INT64,
+      source := core.events,
+      theirs := 1,
+      theirs_where := record_source = 'consent'
+      AND event_type = 'consent.asked'
+      AND @in_interval(occurred_at)
+    )
   )
 );
 

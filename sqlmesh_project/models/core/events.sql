@@ -16,7 +16,55 @@ MODEL (
     loaded(grace_hours := @source_grace_hours, patience_days := @source_patience_days)
   ),
   audits (
-    contract_errors(`of` := core.events)
+    contract_errors(`of` := core.events),
+    keeps_rows(
+      source := raw.consent__events,
+      id := event_id,
+      ours_where := record_source = 'consent',
+      theirs_where := @in_interval(event_time)
+    ),
+    keeps_rows(
+      source := raw.commerce__events,
+      id := event_id,
+      ours_where := record_source = 'commerce',
+      theirs_where := @in_interval(event_time)
+    ),
+    keeps_rows(
+      source := raw.intake__events,
+      id := event_id,
+      ours_where := record_source = 'intake',
+      theirs_where := @in_interval(COALESCE(derived_tstamp, collector_tstamp))
+    ),
+    keeps_rows(
+      source := raw.rewards__progress,
+      id := progress_id,
+      ours_where := record_source = 'rewards' AND NOT event_name IN ('shown', 'cash_out'),
+      theirs_where := @in_interval(occurred_at)
+    ),
+    keeps_rows(
+      source := raw.rewards__user_offers,
+      id := user_offer_id,
+      ours_where := record_source = 'rewards' AND event_name = 'shown',
+      theirs_where := @in_interval(shown_at)
+    ),
+    keeps_rows(
+      source := raw.rewards__cash_outs,
+      id := cash_out_id,
+      ours_where := record_source = 'rewards' AND event_name = 'cash_out',
+      theirs_where := @in_interval(requested_at)
+    ),
+    keeps_rows(
+      source := raw.web_funnel__pages,
+      id := CONCAT(page, ':', user_id),
+      ours_where := record_source = 'web_funnel',
+      theirs_where := user_id IN (
+        SELECT
+          user_id
+        FROM raw.web_funnel__users
+        WHERE
+          @in_interval(date::TIMESTAMP)
+      )
+    )
   )
 );
 

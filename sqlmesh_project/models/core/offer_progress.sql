@@ -27,6 +27,17 @@ MODEL (
   ),
   audits (
     contract_errors(`of` := core.offer_progress),
+    keeps_rows(source := raw.rewards__progress, id := progress_id),
+    reconciles(
+      ours := chargeback_usd,
+      source := staging.stg_rewards__chargebacks,
+      theirs := amount_usd,
+      theirs_where := progress_id IN (
+        SELECT
+          progress_id
+        FROM staging.stg_rewards__progress
+      )
+    ),
     reconciles(ours := revenue_usd, source := staging.stg_rewards__progress, theirs := revenue_usd),
     reconciles(ours := coin_count, source := staging.stg_rewards__progress, theirs := coins)
   )

@@ -8,7 +8,16 @@ MODEL (
     rewards
   ),
   audits (
-    contract_errors(`of` := core.offer_tasks)
+    contract_errors(`of` := core.offer_tasks),
+    keeps_rows(
+      source := staging.stg_rewards__offer_tasks,
+      id := offer_task_version_id,
+      theirs_where := offer_version_id IN (
+        SELECT
+          offer_version_id
+        FROM core.offers
+      )
+    )
   )
 );
 

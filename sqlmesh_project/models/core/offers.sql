@@ -26,7 +26,16 @@ MODEL (
     is_current BOOL
   ),
   audits (
-    contract_errors(`of` := core.offers)
+    contract_errors(`of` := core.offers),
+    keeps_rows(
+      source := staging.stg_rewards__offer_versions,
+      id := offer_version_id,
+      theirs_where := offer_id IN (
+        SELECT
+          offer_id
+        FROM staging.stg_rewards__offers
+      )
+    )
   )
 );
 

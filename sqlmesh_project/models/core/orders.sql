@@ -36,6 +36,10 @@ MODEL (
   ),
   audits (
     contract_errors(`of` := core.orders),
+    keeps_rows(
+      source := raw.commerce__orders,
+      id := CONCAT(region, ':', record_source, ':', order_id)
+    ),
     reconciles(ours := total_amount, source := staging.stg_commerce__orders, theirs := total_amount),
     reconciles(ours := item_count, source := staging.stg_commerce__orders, theirs := item_count)
   )

@@ -8,7 +8,8 @@ MODEL (
     rewards
   ),
   audits (
-    contract_errors(`of` := core.user_devices)
+    contract_errors(`of` := core.user_devices),
+    keeps_rows(source := raw.rewards__devices, id := CONCAT(user_id, ':', device_id))
   )
 );
 

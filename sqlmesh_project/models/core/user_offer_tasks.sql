@@ -31,6 +31,17 @@ MODEL (
   ),
   audits (
     contract_errors(`of` := core.user_offer_tasks),
+    keeps_rows(
+      source := core.offer_progress,
+      id := progress_id,
+      theirs_where := kind = 'task_completed'
+    ),
+    reconciles(
+      ours := revenue_usd,
+      source := core.offer_progress,
+      theirs := revenue_usd,
+      theirs_where := kind = 'task_completed'
+    ),
     reconciles(
       ours := coin_count,
       source := core.offer_progress,

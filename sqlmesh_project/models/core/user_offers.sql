@@ -36,6 +36,7 @@ MODEL (
   ),
   audits (
     contract_errors(`of` := core.user_offers),
+    reconciles(ours := chargeback_usd, source := core.offer_progress, theirs := chargeback_usd),
     reconciles(ours := revenue_usd, source := core.offer_progress, theirs := revenue_usd),
     reconciles(ours := coin_count, source := core.offer_progress, theirs := coin_count)
   )

@@ -24,6 +24,36 @@ MODEL (
   ),
   audits (
     contract_errors(`of` := marts.acquisition),
+    reconciles(
+      ours := signup_count,
+      source := core.users,
+      theirs := 1,
+      theirs_where := record_source = 'rewards' AND NOT is_staff AND NOT signed_up_at IS NULL
+    ),
+    reconciles(
+      ours := chargeback_usd,
+      source := core.offer_progress,
+      theirs := chargeback_usd,
+      theirs_where := user_key IN (
+        SELECT
+          user_key
+        FROM core.users
+        WHERE
+          NOT is_staff AND NOT signed_up_at IS NULL
+      )
+    ),
+    reconciles(
+      ours := payout_usd,
+      source := core.offer_progress,
+      theirs := payout_usd,
+      theirs_where := user_key IN (
+        SELECT
+          user_key
+        FROM core.users
+        WHERE
+          NOT is_staff AND NOT signed_up_at IS NULL
+      )
+    ),
     reconciles(ours := spend_usd, source := core.acquisition_spend, theirs := spend_usd),
     reconciles(
       ours := revenue_usd,

@@ -18,6 +18,8 @@ MODEL (
   ),
   audits (
     contract_errors(`of` := marts.acquisition_payback),
+    reconciles(ours := signup_count, source := marts.acquisition, theirs := signup_count),
+    reconciles(ours := margin_usd, source := marts.acquisition, theirs := margin_usd),
     reconciles(ours := spend_usd, source := marts.acquisition, theirs := spend_usd)
   )
 );

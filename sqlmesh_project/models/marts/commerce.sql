@@ -24,6 +24,8 @@ MODEL (
   ),
   audits (
     contract_errors(`of` := marts.commerce),
+    reconciles(ours := revenue_usd, source := core.orders, theirs := revenue_usd),
+    reconciles(ours := item_count, source := core.orders, theirs := item_count),
     reconciles(ours := total_usd, source := core.orders, theirs := total_usd),
     reconciles(ours := order_count, source := core.orders, theirs := order_count)
   )

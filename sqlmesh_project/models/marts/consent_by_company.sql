@@ -16,7 +16,13 @@ MODEL (
     consent
   ),
   audits (
-    contract_errors(`of` := marts.consent_by_company)
+    contract_errors(`of` := marts.consent_by_company),
+    reconciles(
+      ours := event_count,
+      source := core.events,
+      theirs := 1,
+      theirs_where := record_source = 'consent'
+    )
   )
 );
 

@@ -14,7 +14,12 @@ MODEL (
     loaded(grace_hours := @source_grace_hours, patience_days := @source_patience_days)
   ),
   audits (
-    contract_errors(`of` := marts.consent_events)
+    contract_errors(`of` := marts.consent_events),
+    keeps_rows(
+      source := core.events,
+      id := event_key,
+      theirs_where := record_source = 'consent' AND @in_interval(occurred_at)
+    )
   )
 );
 

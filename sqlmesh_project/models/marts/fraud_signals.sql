@@ -20,7 +20,24 @@ MODEL (
     chargeback_usd NUMERIC(38, 9)
   ),
   audits (
-    contract_errors(`of` := marts.fraud_signals)
+    contract_errors(`of` := marts.fraud_signals),
+    keeps_rows(
+      source := core.users,
+      id := user_key,
+      theirs_where := record_source = 'rewards' AND NOT is_staff
+    ),
+    reconciles(
+      ours := chargeback_usd,
+      source := core.offer_progress,
+      theirs := chargeback_usd,
+      theirs_where := user_key IN (
+        SELECT
+          user_key
+        FROM core.users
+        WHERE
+          record_source = 'rewards' AND NOT is_staff
+      )
+    )
   )
 );
 

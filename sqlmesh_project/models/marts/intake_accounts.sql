@@ -8,7 +8,12 @@ MODEL (
     intake
   ),
   audits (
-    contract_errors(`of` := marts.intake_accounts)
+    contract_errors(`of` := marts.intake_accounts),
+    keeps_rows(
+      source := core.users,
+      id := user_key,
+      theirs_where := record_source = 'intake' AND has_profile AND NOT is_staff AND NOT is_bot
+    )
   )
 );
 

@@ -8,7 +8,12 @@ MODEL (
     intake
   ),
   audits (
-    contract_errors(`of` := marts.intake_funnel)
+    contract_errors(`of` := marts.intake_funnel),
+    keeps_rows(
+      source := core.funnel_steps,
+      id := entry_step_key,
+      theirs_where := funnel_name IN ('intake', 'intake_ten_steps')
+    )
   )
 );
 

@@ -40,6 +40,7 @@ MODEL (
   ),
   audits (
     contract_errors(`of` := marts.offer_performance),
+    keeps_rows(source := core.user_offers, id := user_offer_key),
     reconciles(ours := margin_usd, source := core.user_offers, theirs := margin_usd)
   )
 );

@@ -8,7 +8,20 @@ MODEL (
     web_funnel
   ),
   audits (
-    contract_errors(`of` := marts.web_funnel)
+    contract_errors(`of` := marts.web_funnel),
+    reconciles(
+      ours := visited_count,
+      source := core.events,
+      theirs := 1,
+      theirs_where := record_source = 'web_funnel'
+      AND event_name IN (
+        SELECT
+          step_name
+        FROM core.funnel_steps
+        WHERE
+          funnel_name = 'web_funnel'
+      )
+    )
   )
 );
 
