@@ -129,17 +129,17 @@ def ready_until(ready: Readiness, *, is_restatement: bool) -> datetime | None:
     return ready.until if _WAITS.get() and not is_restatement else ready.arrived_until
 
 
-def raw_tables(model: Snapshot, models: Mapping[str, Snapshot]) -> tuple[str, ...]:
+def raw_tables(model: Snapshot, models: Mapping[str, Snapshot], *, is_through_tables: bool = False) -> tuple[str, ...]:
     """The raw tables that a model reads itself or through views, without their schema, sorted.
 
-    What it reads through tables of other models is theirs to wait for.
+    What it reads through tables of other models is theirs to wait for, and left out unless `is_through_tables`.
     """
     found = set()
     for parent in (models[one.name] for one in model.parents if one.name in models):
         if parent.is_external:
             found.add(parent.name.split(".")[-1].strip('"'))
-        elif parent.is_view:
-            found.update(raw_tables(parent, models))
+        elif parent.is_view or is_through_tables:
+            found.update(raw_tables(parent, models, is_through_tables=is_through_tables))
     return tuple(sorted(found))
 
 
@@ -168,6 +168,9 @@ def is_built(context: ExecutionContext, until: datetime) -> bool:
 
 
 def _intervals(context: ExecutionContext, model: Snapshot) -> list[tuple[int, int]]:
-    """The intervals that a model has in the environment at work, in milliseconds."""
+    """The intervals of the table that stands for a model in the environment at work, in milliseconds.
+
+    For a forward-only model that did not change this is production's table, though nothing is ever promoted into it.
+    """
     index = context.deployability_index
-    return model.intervals if index is None or index.is_deployable(model) else model.dev_intervals
+    return model.intervals if index is None or index.is_representative(model) else model.dev_intervals

@@ -34,9 +34,9 @@ def loaded(
         ready_until,
     )
 
-    tables = raw_tables(snapshot, context.snapshots)
-    if not context.engine_adapter.table_exists(LEDGER) or (context.is_restatement and not tables):
+    if not context.engine_adapter.table_exists(LEDGER):
         return True
+    tables = raw_tables(snapshot, context.snapshots, is_through_tables=bool(context.is_restatement))
     if tables:
         found = [Evidence(*row) for row in context.engine_adapter.fetchall(parse_one(EVIDENCE, dialect="bigquery"))]
         grace, patience = timedelta(hours=int(grace_hours.this)), timedelta(days=int(patience_days.this))
