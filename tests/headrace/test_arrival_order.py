@@ -1,0 +1,153 @@
+"""`headrace ingest`, `sqlmesh run` and `headrace build` over batches that come late and out of order give the same
+tables, row for row, as one build of everything at once."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.commandline import environ, headrace
+from tests.ingestion.conftest import event, export
+
+ROOT = Path(__file__).resolve().parents[2]
+BEGIN = datetime(2025, 6, 1, tzinfo=UTC)
+LATEST = 3
+"""Days by which rows are late at most: `lookback_days`."""
+STEPS = (
+    "CREATE_ACCOUNT",
+    "INPUT_FULL_NAME",
+    "CONFIRM_COUNTRY",
+    "VERIFY_ELIGIBILITY",
+    "CAREGIVING_GOAL",
+    "CREATE_PROJECT",
+)
+CONSENTS = ("consent.asked", "consent.given", "pageview")
+VISITS = ("page_view", "add_to_cart", "checkout", "purchase")
+UNUSED = (
+    "app_id", "platform", "dvce_created_tstamp", "domain_sessionid", "page_urlpath", "geo_country", "geo_timezone",
+    "user_ipaddress", "useragent", "br_family", "dvce_type",
+)  # fmt: skip
+"""What Snowplow tells beyond what this test needs."""
+BATCHES = (("build", 3), ("run", 5), ("run", 8), ("build", 11))
+"""What is done after each batch, and the last day that it brings."""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One event of a source; `arrival` is the day when it becomes known."""
+
+    source: str
+    number: int
+    user: str | None
+    name: str
+    at: datetime
+    arrival: int
+
+    @property
+    def time(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S.%f}"
+
+
+def history(seed: int) -> list[Happening]:
+    """Events of twelve days, around midnights and the edges of sessions, many of them late; every day has some."""
+    chance = random.Random(seed)
+    names = {"consent": CONSENTS, "commerce": VISITS, "intake": STEPS}
+    found = []
+    for number in range(420):
+        source = chance.choice([*names])
+        day = number % (BATCHES[-1][1] + 1)
+        minute = chance.choice([0, 1, 29, 30, 31, 720, 735, 750, 1409, 1439])
+        moment = BEGIN + timedelta(days=day, minutes=minute, microseconds=chance.choice([0, 0, 1]))
+        user = chance.choice(["ada", "bob", None]) if source == "intake" else chance.choice(["ada", "bob", "eve"])
+        arrival = day + chance.choice([0, 0, 0, 1, 2, LATEST])
+        found.append(Happening(source, number, user, chance.choice(names[source]), moment, min(arrival, 11)))
+    chance.shuffle(found)
+    return found
+
+
+def deliver(data: Path, name: str, happenings: Iterable[Happening]) -> None:
+    """Write an export of each source, rows in no order of time."""
+    folder, known = data / "sample", list(happenings)
+    of = {source: [one for one in known if one.source == source] for source in ("consent", "commerce", "intake")}
+    header = export(folder / "consent" / f"events-{name}.csv", [consent_line(one) for one in of["consent"]])
+    header.write_text(header.read_text().replace("DEVICE_TYPE\n", "DEVICE_TYPE,USER_ID\n", 1))
+    lines = [f"s{one.number},{one.user},{one.time},{one.name},EU,,," for one in of["commerce"]]
+    columns = "event_id,user_id,event_time,event_name,region,page,device,order_id"
+    export(folder / "commerce" / f"events-{name}.csv", lines, header=columns)
+    path = folder / "intake" / f"events-{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(snowplow(one)) + "\n" for one in of["intake"]))
+
+
+def consent_line(one: Happening) -> str:
+    line = event(one.number, TYPE=one.name, EVENT_TIME=one.time, CONSENT="opt-out", RATE="0.1000000015")
+    return f"{line},{one.user}"
+
+
+def snowplow(one: Happening) -> dict[str, object]:
+    step = {"schema": "iglu:com.wellthy/funnel/jsonschema/1-0-4", "data": {"funnel_name": "f", "step_name": one.name}}
+    contexts = {"schema": "iglu:com.snowplowanalytics.snowplow/contexts/jsonschema/1-0-0", "data": [step]}
+    moment = {"collector_tstamp": one.time, "derived_tstamp": one.time}
+    account = {"user_id": one.user, "domain_userid": f"cookie-{one.number % 2}"}
+    rest = dict.fromkeys(UNUSED)
+    return {
+        **rest,
+        "event_id": f"i{one.number}",
+        "event_name": "funnel",
+        **moment,
+        **account,
+        "contexts": json.dumps(contexts),
+    }
+
+
+def run_models(data: Path) -> None:
+    command = [str(Path(sys.executable).with_name("sqlmesh")), "-p", "sqlmesh_project", "run"]
+    done = subprocess.run(command, cwd=ROOT, env=environ(data), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def tables(data: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of everything in core and marts, without when and in which batch they came."""
+    with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        names = connection.execute(
+            "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+            " WHERE table_schema IN ('core', 'marts') ORDER BY 1"
+        ).fetchall()
+        shown = {"core.events": "* EXCLUDE (batch_id, loaded_at)"}
+        return {
+            name: connection.execute(f"SELECT {shown.get(name, '*')} FROM {name} ORDER BY ALL").fetchall()
+            for (name,) in names
+        }
+
+
+@pytest.mark.slow
+def test_any_order_of_arrival_gives_what_one_build_gives(tmp_path: Path) -> None:
+    seed = 20250601
+    happenings = history(seed)
+    by_batches, at_once = tmp_path / "by_batches", tmp_path / "at_once"
+    done = -1
+    for action, last in BATCHES:
+        deliver(by_batches, f"{last:02}", [one for one in happenings if done < one.arrival <= last])
+        if action == "build":
+            headrace("build", "--quiet", data=by_batches)
+        else:
+            for source in ("consent", "commerce", "intake"):
+                headrace("ingest", source, "--from", str(by_batches / "sample" / source), data=by_batches)
+            run_models(by_batches)
+        done = last
+    deliver(at_once, "all", happenings)
+    headrace("build", "--quiet", data=at_once)
+    found, expected = tables(by_batches), tables(at_once)
+    assert len(expected["core.events"]) == len(happenings)
+    assert len(expected["core.sessions"]) > 50
+    assert [name for name in expected if found[name] != expected[name]] == [], f"seed {seed}"
