@@ -357,7 +357,7 @@ def test_same_rows_with_and_without(engines: tuple[Engine, Engine], query: Query
 
 
 def test_questions_have_the_same_answers(data_folder: Path) -> None:
-    assert "all_events.daily" in headrace("rollups", "build", data=data_folder).stdout
+    headrace("rollups", "build", data=data_folder)
     assert headrace("rollups", "list", "-f", "csv", data=data_folder).stdout.count("fresh") == 2
     settings = load_settings(environ={"HEADRACE_DATA": str(data_folder)})
     fast = opened(dataclasses.replace(settings, semantic=SemanticSettings(rollups=True)))

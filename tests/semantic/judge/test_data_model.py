@@ -42,7 +42,8 @@ def _without_rollups() -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def warehouse(built: Path, own: DataModel) -> Iterator[duckdb.DuckDBPyConnection]:
     """The sample, with our rollups where real Cube looks for its own."""
-    connection = duckdb.connect(str(built / "warehouse.duckdb"), read_only=True)
+    connection = duckdb.connect()
+    connection.execute(f"ATTACH '{built / 'warehouse.duckdb'}' AS warehouse (READ_ONLY); USE warehouse")
     rows.settle(connection)
     connection.execute(f"ATTACH ':memory:' AS {CUBES_ROLLUPS}")
     for plan in blueprints(Compiler(own, visible_only=False)):
