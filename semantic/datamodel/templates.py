@@ -244,21 +244,27 @@ def url_encoded(sql: str) -> str:
 
 
 def _refuse_quoted(body: str) -> None:
-    for token in sqlglot.tokenize(body, read="duckdb"):
+    try:
+        tokens = sqlglot.tokenize(body, read="duckdb")
+    except SqlglotError as error:
+        raise _unreadable(error, "duckdb") from None
+    for token in tokens:
         if token.token_type == sqlglot.TokenType.STRING and PLACEHOLDER in token.text:
             raise TemplateError(
                 "reference_in_string", "a reference stands inside a string literal; concatenate instead"
             )
 
 
+def _unreadable(error: Exception, dialect: str) -> TemplateError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return TemplateError("sql_syntax", f"does not parse as {dialect} SQL: {re.sub(chr(27) + '.*?m', '', reason)}")
+
+
 def _parse(text: str, dialect: str) -> exp.Expr:
     try:
         trees = sqlglot.parse(text, read=dialect)
     except (SqlglotError, RecursionError, ValueError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TemplateError(
-            "sql_syntax", f"does not parse as {dialect} SQL: {re.sub(chr(27) + '.*?m', '', reason)}"
-        ) from None
+        raise _unreadable(error, dialect) from None
     if len(trees) != 1 or trees[0] is None:
         raise TemplateError("sql_syntax", "must be exactly one SQL expression")
     return trees[0]

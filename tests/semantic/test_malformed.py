@@ -271,6 +271,7 @@ NASTY = {
     "a group of a number": (_measure("{FILTER_GROUP(1)}"), "bad_reference"),
     "a group of columns": (_measure("{FILTER_GROUP(FILTER_PARAMS.a.id)}"), "bad_reference"),
     "a utility without a column": (_measure("{SQL_UTILS.convertTz()}"), "bad_reference"),
+    "a text without an end, behind a reference": (_measure("{id} = 'x"), "sql_syntax"),
     "half a column": (_measure("{SQL_UTILS.convertTz('x))')}"), "sql_syntax"),
     "extensions in a circle": (
         "cubes: [{name: a, extends: b}, {name: b, extends: c}, {name: c, extends: a}]",
