@@ -15,15 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace import connect
 from headrace.build import ensure_raw_tables
 from headrace.config import CostSettings, SemanticSettings, ServeSettings, Settings, load_settings
 from headrace.errors import BuildError
 from headrace.questions import load_questions
 from headrace.rollups import build_rollups, list_rollups, outdate_rollups
 from headrace.semantics import open_engine
-from semantic.engine import Engine, Result
+from semantic.engine import Cancellation, Engine, Result
 from semantic.explain import explain
 from semantic.rest.app import create_app
+from semantic.sqlapi.planner import SqlPlanner, executed, plan_sql
+from semantic.sqlapi.session import Caller
+from semantic.sqlapi.statements import Select, parse_statements
+from semantic.sqlapi.variables import Variables
 from tests.commandline import headrace
 from tests.semantic.rest.library import serving
 
@@ -71,10 +76,14 @@ READ = ("sales.daily",)
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
+    return project(tmp_path)
+
+
+def project(folder: Path) -> Settings:
     """A project of two tables, its rollups switched on and not built."""
     found = Settings(
-        root=tmp_path,
-        data=tmp_path,
+        root=folder,
+        data=folder,
         gateway="duckdb",
         sources={},
         variables={},
@@ -286,6 +295,44 @@ def test_nothing_counted_is_none(settings: Settings) -> None:
     assert list(found.rows) == [{"sales.count": "0", "sales.cents": None}]
 
 
+def test_sql_is_planned_anew_when_rollups_change(settings: Settings) -> None:
+    engine = opened(settings)
+    planner = SqlPlanner(engine)
+    (select,) = parse_statements("SELECT kind, MEASURE(count) FROM sales GROUP BY 1")
+    caller = Caller("ada", "headrace", 1, Variables("ada", {}))
+
+    def reads_rollup() -> bool:
+        assert isinstance(select, Select)
+        sql = planner.plan(select, (), caller).sql
+        engine.reader.close()
+        return "sales__daily" in sql
+
+    assert not reads_rollup()
+    build_rollups(settings, "prod")
+    assert reads_rollup()
+    with executed(engine, plan_sql(engine, "SELECT MEASURE(count) FROM sales"), Cancellation()) as cursor:
+        assert cursor.fetchall() == [(200,)]
+    engine.reader.close()
+    outdate_rollups(settings)
+    assert not reads_rollup()
+
+
+CONFIG = """
+default_gateway: duckdb
+gateways: { duckdb: { connection: { type: duckdb, database: warehouse.duckdb } } }
+headrace: { data: ., semantic: { rollups: on } }
+"""
+
+
+def test_python_reads_them(settings: Settings) -> None:
+    build_rollups(settings, "prod")
+    (settings.root / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    (settings.root / "sqlmesh_project").mkdir()
+    with connect(settings.root) as metrics:
+        assert "sales__daily" in metrics.sql(BY_KIND)[0]
+        assert metrics.load({"measures": ["sales.count"]}) == [{"sales.count": "200"}]
+
+
 def test_rest_tells_what_is_read(settings: Settings) -> None:
     build_rollups(settings, "prod")
     engine = opened(settings)
@@ -314,7 +361,7 @@ def test_rest_tells_what_is_read(settings: Settings) -> None:
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, Engine]:
     """With and without rollups."""
-    found = settings.__wrapped__(tmp_path_factory.mktemp("rollups"))  # type: ignore[attr-defined]
+    found = project(tmp_path_factory.mktemp("rollups"))
     build_rollups(found, "prod")
     return opened(found), opened(dataclasses.replace(found, semantic=SemanticSettings()))
 
