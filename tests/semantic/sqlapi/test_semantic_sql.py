@@ -189,6 +189,7 @@ CASES: list[tuple[str, list[tuple[object, ...]]]] = [
      " GROUP BY GROUPING SETS ((status, city), (city), ()) ORDER BY g DESC, 2, 1 LIMIT 3",
      [(None, None, 3, Decimal(480)), (None, "Berlin", 2, Decimal(150)), (None, "Paris", 2, Decimal(330))]),
     ("SELECT status FROM sales GROUP BY ROLLUP(status) ORDER BY 1 LIMIT 2", [("done",), ("new",)]),
+    ("SELECT MEASURE(count) / 4, MEASURE(count) / 0 FROM sales", [(1.5, float("inf"))]),
     ("SELECT COUNT(*), SUM(n) FROM (SELECT status, MEASURE(buyers) AS n FROM sales GROUP BY ROLLUP(status)) AS t",
      [(5, 7)]),
 ]  # fmt: skip
