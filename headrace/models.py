@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlmesh import Context
     from sqlmesh.core.plan import Plan
 
-_RARE_COLLECTIONS = (200_000, 20, 100)
+RARE_COLLECTIONS = (200_000, 20, 100)
 """SQLMesh copies trees of SQL by the million, none of them garbage: looking for it takes a quarter of the time."""
 
 
@@ -105,7 +105,7 @@ def _context(settings: Settings, terminal: Terminal) -> Iterator[Context]:
 
     from headrace.sqlmesh_console import ProgressConsole
 
-    gc.set_threshold(*_RARE_COLLECTIONS)
+    gc.set_threshold(*RARE_COLLECTIONS)
     with warnings.catch_warnings(), terminal.progress() as progress:
         warnings.simplefilter("ignore")
         console = ProgressConsole(progress)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -61,12 +61,15 @@ class Estimate:
         return billed_bytes(scan.bytes for scan in self.scans)
 
 
-def estimate(query: exp.Query, statistics: Statistics, views: Mapping[str, exp.Query] | None = None) -> Estimate:
+def estimate(
+    query: exp.Query, statistics: Statistics, views: Mapping[str, exp.Query] | None = None, *, is_pruned: bool = True
+) -> Estimate:
     """Estimate a query in BigQuery's dialect over tables called `layer.table`; `views` are read through to their own.
 
+    Without `is_pruned` its conditions leave no partition out.
     Raises Unmeasured for a table of which nothing is known, CostError.
     """
-    tree = _expanded(query.copy(), views or {})
+    tree = _expanded(query, views or {})
     known = {_name(table) for table in tree.find_all(exp.Table) if table.db}
     missing = sorted(known - set(statistics))
     if missing:
@@ -75,7 +78,15 @@ def estimate(query: exp.Query, statistics: Statistics, views: Mapping[str, exp.Q
         lean = optimize(tree, schema=_schema(statistics, known), dialect="bigquery", rules=_RULES)
     except SqlglotError as error:
         raise CostError(f"the query cannot be estimated: {error}") from error
-    return Estimate(tuple(_united(statistics, list(_scans(lean)))))
+    reads = list(_scans(lean))
+    if not is_pruned:
+        reads = [replace(one, conditions=()) for one in reads]
+    return Estimate(tuple(_united(statistics, reads)))
+
+
+def tables_of(query: exp.Query, views: Mapping[str, exp.Query]) -> frozenset[str]:
+    """The tables that a query reads, also through views."""
+    return frozenset(_name(table) for table in _expanded(query, views).find_all(exp.Table) if table.db)
 
 
 @dataclass(frozen=True)
@@ -159,7 +170,8 @@ def _constant_time(value: exp.Expr) -> dt.datetime | None:
 
 
 def _expanded(tree: exp.Query, views: Mapping[str, exp.Query]) -> exp.Query:
-    """The query with each view's own query in place of its name, and tables called `layer.table`."""
+    """A copy of the query, with each view's own query in place of its name, and tables called `layer.table`."""
+    tree = tree.copy()
     while True:
         for table in tree.find_all(exp.Table):
             table.set("catalog", None)

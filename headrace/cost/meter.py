@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from sqlglot import exp
 
-from headrace.cost.estimate import estimate
+from headrace.cost.estimate import Estimate, estimate
 from headrace.cost.pricing import billed_bytes
 from headrace.cost.statistics import Statistics
 
@@ -30,6 +30,10 @@ class Meter(Protocol):
 
     def bill(self, query: exp.Query) -> Bill: ...
 
+    def bill_of_all_days(self, run: exp.Query, whole: Callable[[], exp.Query]) -> Bill:
+        """The bill of a query over all days; `run` is the same query over some."""
+        ...
+
 
 class Estimated:
     """From the sizes of the tables' columns, day by day. Raises CostError for a table that was not measured."""
@@ -41,8 +45,15 @@ class Estimated:
         self._views = views
 
     def bill(self, query: exp.Query) -> Bill:
-        found = estimate(query, self._statistics, self._views)
-        return Bill(found.read, found.billed, {scan.table: scan.bytes for scan in found.scans})
+        return _bill(estimate(query, self._statistics, self._views))
+
+    def bill_of_all_days(self, run: exp.Query, whole: Callable[[], exp.Query]) -> Bill:  # noqa: ARG002
+        """The same columns in all partitions: the query need not be read again, which takes the longest."""
+        return _bill(estimate(run, self._statistics, self._views, is_pruned=False))
+
+
+def _bill(found: Estimate) -> Bill:
+    return Bill(found.read, found.billed, {scan.table: scan.bytes for scan in found.scans})
 
 
 class DryRunner(Protocol):
@@ -59,6 +70,9 @@ class DryRun:
     def __init__(self, runner: DryRunner, places: Mapping[str, str]) -> None:
         self._runner = runner
         self._places = places
+
+    def bill_of_all_days(self, run: exp.Query, whole: Callable[[], exp.Query]) -> Bill:  # noqa: ARG002
+        return self.bill(whole())
 
     def bill(self, query: exp.Query) -> Bill:
         placed = query.copy()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from contracts import all_contracts
 from headrace.config import Settings
 from headrace.cost.meter import Meter
 from headrace.errors import ProjectError
+from headrace.models import RARE_COLLECTIONS
 
 if TYPE_CHECKING:
     from sqlmesh.core.model import Model
@@ -48,6 +51,7 @@ def load_models(settings: Settings) -> Mapping[str, Model]:
     from headrace.sqlmesh_config import sqlmesh_config
 
     set_console(NoopConsole())
+    gc.set_threshold(*RARE_COLLECTIONS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -61,9 +65,26 @@ def table_name(model: Model) -> str:
     return f"{model.fully_qualified_table.db}.{model.fully_qualified_table.name}"
 
 
-def views(models: Mapping[str, Model]) -> Mapping[str, exp.Query]:
-    """The queries of models that are views: to read one is to read what it reads."""
-    return {name: _query(model, None, None) for name, model in models.items() if model.kind.is_view and model.is_sql}
+class Views(Mapping[str, exp.Query]):
+    """The queries of models that are views, rendered when they are asked for: to read one is to read what it reads."""
+
+    def __init__(self, models: Mapping[str, Model]) -> None:
+        self._models = {name: model for name, model in models.items() if model.kind.is_view and model.is_sql}
+        self._rendered: dict[str, exp.Query] = {}
+
+    def __getitem__(self, name: str) -> exp.Query:
+        if name not in self._rendered:
+            self._rendered[name] = _query(self._models[name], None, None)
+        return self._rendered[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._models
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
 
 
 def partitions(models: Mapping[str, Model]) -> Mapping[str, str]:
@@ -82,14 +103,46 @@ def _is_free(model: Model) -> bool:
 
 
 def _cost(name: str, model: Model, meter: Meter, latest: dt.date) -> ModelCost:
-    whole = meter.bill(_query(model, None, latest))
-    run = whole.billed
     if model.time_column:
         first = latest - dt.timedelta(days=model.lookback)
-        run = meter.bill(_query(model, first, latest)).billed + meter.bill(_replaced(name, model, first, latest)).billed
-    elif model.kind.is_incremental or model.kind.is_scd_type_2:
-        run = whole.billed + meter.bill(_replaced(name, model, None, None)).billed
-    return ModelCost(name, model.kind.name.value, whole.read, whole.billed, run, _runs_per_year(model))
+        days = _query(model, first, latest)
+        whole = meter.bill_of_all_days(days, lambda: _query(model, None, latest))
+        # the first build moves its rows from the table that it computes them into
+        full = whole.billed + meter.bill(_replaced(name, model, None, None)).billed
+        run = meter.bill(days).billed + meter.bill(_replaced(name, model, first, latest)).billed
+    else:
+        whole = meter.bill(_query(model, None, latest))
+        full = run = whole.billed
+        if model.kind.is_incremental or model.kind.is_scd_type_2:
+            run += meter.bill(_replaced(name, model, None, None)).billed
+    return ModelCost(name, model.kind.name.value, whole.read, full, run, _runs_per_year(model))
+
+
+def audit_costs(models: Mapping[str, Model], meter: Meter, latest: dt.date) -> ModelCost:
+    """The audits of all models together: each is a query over the days that were computed, at most of all columns."""
+    audited = [(name, model) for name, model in models.items() if model.audits and model.columns_to_types]
+    read = full = run = year = 0
+    for name, model in audited:
+        first = latest - dt.timedelta(days=model.lookback) if model.time_column else None
+        whole = meter.bill(_replaced(name, model, None, None))
+        days = meter.bill(_replaced(name, model, first, latest)) if first else whole
+        read += whole.read * len(model.audits)
+        full += whole.billed * len(model.audits)
+        run += days.billed * len(model.audits)
+        year += days.billed * len(model.audits) * _runs_per_year(model)
+    return ModelCost("audits", "AUDIT", read, full, run, round(year / run) if run else 0)
+
+
+def check_costs(tables: Iterable[str], meter: Meter, runs_per_year: int) -> ModelCost:
+    """The checks of contracts after a build: a query a table, of the columns that its rules are about, in all days."""
+    bills = []
+    for contract in all_contracts():
+        place = f"{contract.terms().layer}.{contract.terms().table}"
+        columns = sorted({column for rule in contract.rules() for column in rule.columns})
+        if place in tables and columns:
+            bills.append(meter.bill(exp.select(*map(exp.column, columns)).from_(place)))
+    billed = sum(bill.billed for bill in bills)
+    return ModelCost("contract checks", "CHECK", sum(bill.read for bill in bills), billed, billed, runs_per_year)
 
 
 def _runs_per_year(model: Model) -> int:

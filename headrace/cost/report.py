@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ from rich.markup import escape
 from sqlglot import exp
 
 from headrace.config import Settings
-from headrace.cost.estimate import CostError, Unmeasured
+from headrace.cost.estimate import CostError, Unmeasured, tables_of
 from headrace.cost.meter import Bill, DryRun, Estimated, Meter
-from headrace.cost.models import ModelCost, load_models, model_costs, partitions, views
+from headrace.cost.models import ModelCost, Views, audit_costs, check_costs, load_models, model_costs, partitions
 from headrace.cost.pricing import usd
 from headrace.cost.statistics import measure
 from headrace.errors import HeadraceError, WarehouseError
@@ -70,8 +70,10 @@ class QueryCost:
 def plan_cost(settings: Settings, environment: str) -> PlanCost:
     """The cost of each model. Raises CostError where there is no data yet, ProjectError, WarehouseError."""
     models = load_models(settings)
-    with _meter(settings, environment, models) as (meter, latest):
-        costs = model_costs(models, meter, latest)
+    with _meter(settings, environment, models, tuple(models)) as (meter, latest):
+        computed = model_costs(models, meter, latest)
+        often = max((one.runs_per_year for one in computed), default=0)
+        costs = [*computed, audit_costs(models, meter, latest), check_costs(models, meter, often)]
         return PlanCost(costs, meter.source, settings.cost.price_per_tib_usd)
 
 
@@ -81,8 +83,10 @@ def query_cost(settings: Settings, text: str, environment: str, warn: Callable[[
     for problem in model.problems:
         warn(str(problem))
     models = load_models(settings)
-    with _meter(settings, environment, models) as (meter, _):
-        trees = list(_compiled(Engine(model, _Nowhere()), text))
+    trees = list(_compiled(Engine(model, _Nowhere()), text))
+    views = Views(models)
+    with _meter(settings, environment, models, frozenset().union(*(tables_of(one, views) for one in trees))) as found:
+        meter, _ = found
         return QueryCost([meter.bill(tree) for tree in trees], meter.source, settings.cost.price_per_tib_usd)
 
 
@@ -114,8 +118,10 @@ def hold_budget(settings: Settings, environment: str, terminal: Terminal) -> Non
 
 
 @contextmanager
-def _meter(settings: Settings, environment: str, models: Mapping[str, Model]) -> Iterator[tuple[Meter, dt.date]]:
-    """How costs are known on the gateway, and the last day that has data."""
+def _meter(
+    settings: Settings, environment: str, models: Mapping[str, Model], tables: Collection[str]
+) -> Iterator[tuple[Meter, dt.date]]:
+    """How costs of queries over some tables are known on the gateway, and the last day that has data."""
     reader = open_reader(settings)
     try:
         placed = {".".join(name): ".".join(place) for name, place in reader.tables(environment).items()}
@@ -125,10 +131,10 @@ def _meter(settings: Settings, environment: str, models: Mapping[str, Model]) ->
             assert isinstance(reader, BigQueryReader)
             yield DryRun(reader, placed), dt.datetime.now(dt.UTC).date()
             return
-        wanted = [name for name, model in models.items() if not model.kind.is_view]
+        wanted = [name for name, model in models.items() if name in tables and not model.kind.is_view]
         statistics = measure(reader, {name: placed.get(name, name) for name in wanted}, partitions(models))
         days = [day for table in statistics.values() for day in table.days if day is not None]
-        yield Estimated(statistics, views(models)), max(days, default=dt.datetime.now(dt.UTC).date())
+        yield Estimated(statistics, Views(models)), max(days, default=dt.datetime.now(dt.UTC).date())
     finally:
         reader.close()
 

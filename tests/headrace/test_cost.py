@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 import sqlglot
@@ -15,7 +16,7 @@ from headrace.config import CostSettings, Settings, load_settings
 from headrace.cost import report
 from headrace.cost.estimate import CostError, Unmeasured, estimate
 from headrace.cost.meter import Bill, DryRun, Estimated
-from headrace.cost.models import ModelCost, model_costs, partitions, views
+from headrace.cost.models import ModelCost, Views, audit_costs, check_costs, model_costs, partitions
 from headrace.cost.pricing import MB, TIB, billed_bytes, usd
 from headrace.cost.report import PlanCost, require_budget
 from headrace.cost.statistics import Statistics, TableSize, measure
@@ -73,6 +74,14 @@ def test_sizes_are_those_of_the_data_types() -> None:
         ("SELECT e.user_id FROM core.events AS e JOIN core.users AS u ON e.user_id = u.user_id",
          {"core.events": 1110, "core.users": 1000}),
         ("SELECT user_id FROM core.users UNION ALL SELECT country FROM core.users", {"core.users": 3000}),
+        # "applying a LIMIT clause to a SELECT * query does not affect the amount of data read"
+        ("SELECT * FROM core.users LIMIT 1", {"core.users": 3000}),
+        ("SELECT user_id FROM core.users ORDER BY country LIMIT 1", {"core.users": 3000}),
+        ("SELECT COUNT(DISTINCT country) FROM core.users", {"core.users": 2000}),
+        ("SELECT user_id FROM core.users WHERE country IN (SELECT name FROM core.events)",
+         {"core.users": 3000, "core.events": 2220}),
+        # clustering saves what is known only afterwards: "the bytes estimate is an upper bound"
+        ("SELECT user_id FROM core.users WHERE country = 'FR'", {"core.users": 3000}),
         # partitions
         ("SELECT user_id FROM core.events WHERE occurred_at >= TIMESTAMP '2025-06-03'", {"core.events": 1800}),
         ("SELECT user_id FROM core.events WHERE occurred_at < TIMESTAMP '2025-06-02'", {"core.events": 18}),
@@ -103,6 +112,30 @@ def test_columns_and_partitions_that_are_read(sql: str, read: dict[str, int]) ->
     assert {scan.table: scan.bytes for scan in found.scans} == read
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "billed_mb"),
+    [
+        # what a million rows of a few columns cost, by the sizes of the page
+        (1_000_000, {"INT64": 8}, 10),
+        (1_000_000, {"INT64": 8, "TIMESTAMP": 8}, 16),
+        (1_000_000, {"NUMERIC": 16, "BOOL": 1}, 17),
+        (1_000_000, {"STRING of 10": 12, "DATE": 8, "FLOAT64": 8}, 27),
+        (125_000_000_000, {"INT64": 8}, 953_675),  # a terabyte (10^12) is 953,675 MB of 2^20 bytes, rounded up
+    ],
+)
+def test_a_million_rows(rows: int, columns: dict[str, int], billed_mb: int) -> None:
+    assert billed_bytes([sum(rows * size for size in columns.values())]) == billed_mb * MB
+
+
+def test_the_first_tebibyte_and_the_next() -> None:
+    # https://cloud.google.com/bigquery/pricing: 6.25 USD per TiB; a query of 5 TiB, and one of 200 MB
+    assert usd(billed_bytes([5 * TIB]), 6.25) == 31.25
+    assert usd(billed_bytes([200 * MB]), 6.25) == pytest.approx(0.001192, abs=1e-6)
+    # the minimums: ten thousand queries of tiny tables, and of pairs of them, cost as if each had 10 MB
+    assert usd(10_000 * billed_bytes([1]), 6.25) == pytest.approx(0.596, abs=1e-3)
+    assert usd(10_000 * billed_bytes([1, 1]), 6.25) == pytest.approx(1.192, abs=1e-3)
+
+
 def test_a_table_of_which_nothing_is_known() -> None:
     with pytest.raises(Unmeasured, match=r"nothing is known of core\.gone: build it first"):
         estimate(query("SELECT a FROM core.gone"), TABLES)
@@ -118,7 +151,7 @@ def test_runs_of_models() -> None:
     hourly = model("name marts.countries, kind FULL, cron '@hourly'", "SELECT country FROM core.users")
     models = {"core.events": daily, "marts.countries": hourly}
     meter = Exact()
-    costs = {one.name: one for one in model_costs(models, Estimated(TABLES, views(models)), JUNE[-1])}
+    costs = {one.name: one for one in model_costs(models, Estimated(TABLES, Views(models)), JUNE[-1])}
     assert partitions(models) == {"core.events": "occurred_at"}
     assert (costs["marts.countries"].read, costs["marts.countries"].runs_per_year) == (2000, 8760)
     assert (costs["core.events"].read, costs["core.events"].runs_per_year) == (38 * 111, 365)
@@ -127,6 +160,38 @@ def test_runs_of_models() -> None:
     assert exact["core.events"].run == 2 * 38 * 110
     assert exact["core.events"].year == 2 * 38 * 110 * 365
     assert exact["marts.countries"].run == exact["marts.countries"].full == 2000
+
+
+def test_audits_and_checks_of_contracts_are_queries_too() -> None:
+    daily = model(
+        "name core.events, kind INCREMENTAL_BY_TIME_RANGE (time_column occurred_at, lookback 1), cron '@daily',"
+        " columns (user_id STRING, name STRING, occurred_at TIMESTAMP),"
+        " audits (not_null(columns := user_id), not_null(columns := name))",
+        "SELECT user_id, name, occurred_at FROM core.events WHERE occurred_at BETWEEN @start_ts AND @end_ts",
+    )
+    users = model(
+        "name core.users, kind FULL, cron '@hourly', columns (user_id STRING, country STRING),"
+        " audits (not_null(columns := user_id))",
+        "SELECT user_id, country FROM core.users",
+    )
+    found = audit_costs({"core.events": daily, "core.users": users}, Exact(), JUNE[-1])
+    assert (found.name, found.kind, found.full) == ("audits", "AUDIT", 2 * 38 * 111 + 3000)
+    assert found.run == 2 * 38 * 110 + 3000  # two audits of the days of a run, one of the whole table
+    assert found.year == pytest.approx(2 * 38 * 110 * 365 + 3000 * 8760, rel=1e-3)
+
+
+def test_checks_read_the_columns_of_the_rules() -> None:
+    asked: list[str] = []
+
+    class Listening(Exact):
+        def bill(self, query: exp.Query) -> Bill:
+            asked.append(query.sql("bigquery"))
+            return Bill(5, 10 * MB, {})
+
+    found = check_costs({"core.sources", "core.watermarks", "core.nothing"}, Listening(), 365)
+    assert len(asked) == 2
+    assert "record_source" in asked[0]
+    assert (found.name, found.read, found.run, found.runs_per_year) == ("contract checks", 10, 20 * MB, 365)
 
 
 def test_over_the_budget() -> None:
@@ -186,6 +251,11 @@ class Exact:
 
     def bill(self, query: exp.Query) -> Bill:
         read = estimate(query, TABLES).read
+        return Bill(read, read, {})
+
+    def bill_of_all_days(self, run: exp.Query, whole: Callable[[], exp.Query]) -> Bill:
+        read = estimate(run, TABLES, is_pruned=False).read
+        assert self.bill(whole()).read == read
         return Bill(read, read, {})
 
 
