@@ -174,8 +174,8 @@ def parse_select(text: str, place: Place, resolve: Resolve, *, dialect: str) -> 
     """A whole SELECT statement (a cube's `sql`). Raises TemplateError for anything else."""
     body, references = _with_placeholders(text.strip().rstrip(";"), resolve, dialect)
     tree = _parse(body, dialect)
-    if not isinstance(tree, exp.Query):
-        raise TemplateError("sql_select", "must be one SELECT statement")
+    if not isinstance(tree, exp.Query) or any(not select.expressions for select in tree.find_all(exp.Select)):
+        raise TemplateError("sql_select", "must be one SELECT statement, with what it selects")
     return Sql(text, place, tree, references, LOCAL_TIME in body)
 
 
@@ -261,6 +261,8 @@ def _unreadable(error: Exception, dialect: str) -> TemplateError:
 
 
 def _parse(text: str, dialect: str) -> exp.Expr:
+    if "\0" in text:
+        raise TemplateError("sql_syntax", "has a NUL character in it, which ends a text for databases")
     try:
         trees = sqlglot.parse(text, read=dialect)
     except (SqlglotError, RecursionError, ValueError, IndexError) as error:

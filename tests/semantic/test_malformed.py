@@ -272,6 +272,8 @@ NASTY = {
     "a group of columns": (_measure("{FILTER_GROUP(FILTER_PARAMS.a.id)}"), "bad_reference"),
     "a utility without a column": (_measure("{SQL_UTILS.convertTz()}"), "bad_reference"),
     "a text without an end, behind a reference": (_measure("{id} = 'x"), "sql_syntax"),
+    "a NUL": (GOOD + '      - {name: m, type: number, sql: "\\"1\\0\\""}\n', "sql_syntax"),
+    "a SELECT of nothing": ("cubes: [{name: a, sql: SELECT}]", "sql_select"),
     "half a column": (_measure("{SQL_UTILS.convertTz('x))')}"), "sql_syntax"),
     "extensions in a circle": (
         "cubes: [{name: a, extends: b}, {name: b, extends: c}, {name: c, extends: a}]",
