@@ -28,7 +28,7 @@ class Users(Contract, layer="core", table="users", version="1.0.0", key="user_ke
     role: Text = column("MEMBER or STAFF; NULL where the source does not say.", nullable=True)
     timezone: Text = column("IANA name of the user's time zone.", nullable=True)
     event_count: Integer = column("Rows of core.events of the user.", ge=0)
-    is_staff: Boolean = column("Whether the user belongs to the staff of the source.")
+    is_staff: Boolean = column("Whether the user belongs to the staff of the source, as the profile or any event says.")
     is_bot: Boolean = column("Whether any event of the user came from a robot.")
     is_eligibility_verified: Boolean = column(
         "Whether the user was found eligible; NULL where that is not asked.", nullable=True

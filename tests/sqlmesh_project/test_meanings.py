@@ -221,20 +221,21 @@ def test_time_per_step_runs_from_first_reaching_it_to_first_reaching_the_next(ra
 
 
 def test_staff_are_no_members_by_profile_or_by_what_the_tracker_says(raw: RawRows) -> None:
-    raw.add("intake__members", member("ada"), member("boss", "STAFF"))
-    context = '{"user_id": "temp", "role": "STAFF"}'
+    raw.add("intake__members", member("ada"), member("boss", "STAFF"), member("helper"))
+    temp, helper = ('{"user_id": "' + user + '", "role": "STAFF"}' for user in ("temp", "helper"))
     intake(
         raw,
         step("e1", "CREATE_ACCOUNT", NOON),
         step("e2", "CREATE_ACCOUNT", NOON, "boss"),
-        step("e3", "CREATE_ACCOUNT", NOON, None, contexts_user=context),
+        step("e3", "CREATE_ACCOUNT", NOON, None, contexts_user=temp),
+        step("e4", "CREATE_ACCOUNT", NOON, "helper", contexts_user=helper),
     )
     entered = raw.query("core.funnel_entries", "marts.intake_accounts", sql="SELECT user_key FROM core.funnel_entries")
     assert {row[0] for row in entered} == {"intake:ada"}
     accounts = "SELECT user_key, is_eligibility_verified FROM marts.intake_accounts"
     assert raw.connection.execute(accounts).fetchall() == [("intake:ada", True)]
     staff = raw.connection.execute("SELECT user_key FROM core.users WHERE is_staff ORDER BY 1").fetchall()
-    assert staff == [("intake:boss",), ("intake:temp",)]
+    assert staff == [("intake:boss",), ("intake:helper",), ("intake:temp",)]
 
 
 def test_anonymous_events_are_kept_as_the_cookies_or_the_accounts(raw: RawRows) -> None:

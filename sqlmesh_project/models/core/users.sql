@@ -135,7 +135,7 @@ SELECT
   profiles.role, /* MEMBER or STAFF; NULL where the source does not say. */
   profiles.timezone, /* IANA name of the user's time zone. */
   COALESCE(seen.event_count, 0) AS event_count, /* Rows of core.events of the user. */
-  COALESCE(profiles.is_staff, seen.is_staff, FALSE) AS is_staff, /* Whether the user belongs to the staff of the source. */
+  COALESCE(profiles.is_staff, FALSE) OR COALESCE(seen.is_staff, FALSE) AS is_staff, /* Whether the user belongs to the staff of the source, as the profile or any event says. */
   COALESCE(seen.is_bot, FALSE) AS is_bot, /* Whether any event of the user came from a robot. */
   profiles.is_eligibility_verified, /* Whether the user was found eligible; NULL where that is not asked. */
   NOT profiles.user_key IS NULL AS has_profile /* Whether the source describes the user. */
