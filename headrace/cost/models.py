@@ -36,6 +36,8 @@ class ModelCost:
     full: int
     run: int
     runs_per_year: int
+    run_read: int = 0
+    """Of the bytes of a run those that are read, before minimums."""
 
     @property
     def year(self) -> int:
@@ -109,19 +111,20 @@ def _cost(name: str, model: Model, meter: Meter, latest: dt.date) -> ModelCost:
         whole = meter.bill_of_all_days(days, lambda: _query(model, None, latest))
         # the first build moves its rows from the table that it computes them into
         full = whole.billed + meter.bill(_replaced(name, model, None, None)).billed
-        run = meter.bill(days).billed + meter.bill(_replaced(name, model, first, latest)).billed
+        runs = [meter.bill(days), meter.bill(_replaced(name, model, first, latest))]
     else:
         whole = meter.bill(_query(model, None, latest))
-        full = run = whole.billed
+        full, runs = whole.billed, [whole]
         if model.kind.is_incremental or model.kind.is_scd_type_2:
-            run += meter.bill(_replaced(name, model, None, None)).billed
-    return ModelCost(name, model.kind.name.value, whole.read, full, run, _runs_per_year(model))
+            runs.append(meter.bill(_replaced(name, model, None, None)))
+    run, run_read = sum(bill.billed for bill in runs), sum(bill.read for bill in runs)
+    return ModelCost(name, model.kind.name.value, whole.read, full, run, _runs_per_year(model), run_read)
 
 
 def audit_costs(models: Mapping[str, Model], meter: Meter, latest: dt.date) -> ModelCost:
     """The audits of all models together: each is a query over the days that were computed, at most of all columns."""
     audited = [(name, model) for name, model in models.items() if model.audits and model.columns_to_types]
-    read = full = run = year = 0
+    read = full = run = year = run_read = 0
     for name, model in audited:
         first = latest - dt.timedelta(days=model.lookback) if model.time_column else None
         whole = meter.bill(_replaced(name, model, None, None))
@@ -129,8 +132,9 @@ def audit_costs(models: Mapping[str, Model], meter: Meter, latest: dt.date) -> M
         read += whole.read * len(model.audits)
         full += whole.billed * len(model.audits)
         run += days.billed * len(model.audits)
+        run_read += days.read * len(model.audits)
         year += days.billed * len(model.audits) * _runs_per_year(model)
-    return ModelCost("audits", "AUDIT", read, full, run, round(year / run) if run else 0)
+    return ModelCost("audits", "AUDIT", read, full, run, round(year / run) if run else 0, run_read)
 
 
 def check_costs(tables: Iterable[str], meter: Meter, runs_per_year: int) -> ModelCost:
@@ -141,8 +145,8 @@ def check_costs(tables: Iterable[str], meter: Meter, runs_per_year: int) -> Mode
         columns = sorted({column for rule in contract.rules() for column in rule.columns})
         if place in tables and columns:
             bills.append(meter.bill(exp.select(*map(exp.column, columns)).from_(place)))
-    billed = sum(bill.billed for bill in bills)
-    return ModelCost("contract checks", "CHECK", sum(bill.read for bill in bills), billed, billed, runs_per_year)
+    billed, read = sum(bill.billed for bill in bills), sum(bill.read for bill in bills)
+    return ModelCost("contract checks", "CHECK", read, billed, billed, runs_per_year, read)
 
 
 def _runs_per_year(model: Model) -> int:

@@ -1,7 +1,7 @@
 """The whole chain on DuckDB and on BigQuery's emulator gives the same tables, to the row and the type.
 
 Both gateways build from one warehouse file: what landed is the same, and everything after it must be, though the first
-build on the emulator is killed while it ships and again while it computes.
+build on the emulator is killed while it ships, while it makes views and tables, and while it computes core and marts.
 """
 
 from __future__ import annotations
@@ -110,7 +110,10 @@ def test_first_load_second_batch_and_restatement(emulator: Emulator, tmp_path: P
     headrace("build", data=tmp_path)
     client = open_client(connection_to(emulator))
     kill_a_build(tmp_path, emulator, when=lambda: made(client, "raw", filled=True) >= 3)
+    kill_a_build(tmp_path, emulator, when=lambda: made(client, "sqlmesh__staging") >= 5)
     kill_a_build(tmp_path, emulator, when=lambda: made(client, "sqlmesh__core") >= 4)
+    kill_a_build(tmp_path, emulator, when=lambda: made(client, "sqlmesh__core", filled=True) >= 3)
+    kill_a_build(tmp_path, emulator, when=lambda: made(client, "sqlmesh__marts", filled=True) >= 2)
     headrace("build", "--gateway", EMULATOR, data=tmp_path)
     assert_alike(tmp_path)
     for command in commands_of_the_page():

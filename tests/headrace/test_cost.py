@@ -158,6 +158,7 @@ def test_runs_of_models() -> None:
     assert costs["core.events"].run == 2 * 10 * MB  # two queries: what is read, and the partitions that are replaced
     exact = {one.name: one for one in model_costs(models, meter, JUNE[-1])}
     assert exact["core.events"].run == 2 * 38 * 110
+    assert exact["core.events"].run_read == 2 * 38 * 110
     assert exact["core.events"].year == 2 * 38 * 110 * 365
     assert exact["marts.countries"].run == exact["marts.countries"].full == 2000
 
