@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
@@ -100,14 +100,15 @@ def _path(tree: JoinTree) -> str:
 def _plan_step(plan: Plan) -> Step:
     groups = ", ".join(group.key for group in plan.groups) or "nothing: one row"
     how = "unite on" if plan.union else "join on" if len(plan.parts) > 1 else "group by"
-    details = [f"{how} {groups}"]
+    details = ["rows as they are, not grouped"] if plan.shape.ungrouped else [f"{how} {groups}"]
     if plan.having:
-        details.append("keep groups by their measures")
+        details.append(f"keep {'rows' if plan.shape.ungrouped else 'groups'} by their measures")
     if plan.fill is not None:
         details.append(f"fill {plan.fill.time.key} where nothing was found")
     if plan.shape.limit is not None:
         details.append(f"at most {plan.shape.limit} rows")
-    return Step("result", tuple(details), tuple(_part_step(part) for part in plan.parts))
+    parts = (replace(p, raw=True) if plan.shape.ungrouped and isinstance(p, Rows) else p for p in plan.parts)
+    return Step("result", tuple(details), tuple(_part_step(part) for part in parts))
 
 
 def _rollup_step(plan: Plan, name: str) -> Step:
@@ -117,13 +118,13 @@ def _rollup_step(plan: Plan, name: str) -> Step:
 
 
 def _part_step(part: Part) -> Step:
-    if isinstance(part, Rows):
-        return Step(
-            f"aggregate joined rows from {part.tree.root}", (f"measures: {', '.join(part.measures) or 'none'}",)
-        )
-    if isinstance(part, Keys):
-        details = (f"measures: {', '.join(part.measures)}", f"joins repeat the rows of {part.cube}")
-        return Step(f"aggregate {part.cube} once per distinct key", details)
+    if isinstance(part, (Rows, Keys)):
+        done = "take" if part.raw else "aggregate"
+        measures = f"measures: {', '.join(part.measures) or 'none'}"
+        if isinstance(part, Rows):
+            return Step(f"{done} joined rows from {part.tree.root}", (measures,))
+        details = (measures, f"joins repeat the rows of {part.cube}")
+        return Step(f"{done} {part.cube} once per distinct key", details)
     if isinstance(part, Windowed):
         window = part.window
         span = f"to date by {window.granularity}" if window.type == "to_date" else (
