@@ -112,16 +112,13 @@ def _arm(select: exp.Select, level: Level, keys: Level) -> exp.Select:
 
 
 def _fill(part: exp.Expr, missing: Sequence[exp.Expr]) -> None:
+    """Put NULL for keys that a level leaves out, and the bits of GROUPING."""
     for node in list(own_nodes(part)):
-        if isinstance(node, exp.Anonymous | exp.Grouping) and _is_grouping(node):
+        if isinstance(node, exp.Grouping):
             bits = "".join("1" if one.unnest() in missing else "0" for one in node.expressions)
             node.replace(exp.Literal.number(int(bits or "0", 2)))
         elif node in missing and not _is_aggregated(node):
             node.replace(exp.Null())
-
-
-def _is_grouping(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Grouping) or node.name.upper() == "GROUPING"
 
 
 def _is_aggregated(node: exp.Expr) -> bool:

@@ -200,6 +200,30 @@ def test_answers(engine: Engine, sql: str, rows: list[tuple[object, ...]]) -> No
     assert ask(engine, sql) == rows
 
 
+LEVELS = {
+    "ROLLUP (status, city)": ["status, city", "status", ""],
+    "CUBE (status, city)": ["status, city", "status", "city", ""],
+    "status, ROLLUP (city)": ["status, city", "status"],
+    "ROLLUP ((status, city))": ["status, city", ""],
+    "CUBE (1), ROLLUP (2)": ["status, city", "status", "city", ""],
+    "GROUPING SETS ((status, city), city, ())": ["status, city", "city", ""],
+    "GROUPING SETS (ROLLUP (status, city), (city))": ["status, city", "status", "", "city"],
+    "GROUPING SETS (status, city, status)": ["status", "city", "status"],
+}
+
+
+@pytest.mark.parametrize("spec", LEVELS)
+def test_levels_are_what_each_is_by_itself(engine: Engine, spec: str) -> None:
+    measures = "MEASURE(buyers), MEASURE(average) FROM sales"
+    expected = []
+    for level in LEVELS[spec]:
+        keys = level.split(", ") if level else []
+        shown = ", ".join(key if key in keys else "NULL" for key in ("status", "city"))
+        expected += ask(engine, f"SELECT {shown}, {measures}" + (f" GROUP BY {level}" if level else ""))
+    found = ask(engine, f"SELECT status, city, {measures} GROUP BY {spec}")
+    assert sorted(map(repr, found)) == sorted(map(repr, expected))
+
+
 REFUSED: list[tuple[str, type[SqlApiError], str]] = [
     ("SELECT status, AVG(total) FROM sales GROUP BY 1", MeasureMisuse, "type sum"),
     ("SELECT MEASURE(status) FROM sales", MeasureMisuse, "dimension"),
