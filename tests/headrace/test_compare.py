@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from headrace.compare import CompareError, TypeDifference, compare
+from tests.commandline import run
 from tests.semantic.sqlapi.readers import Memory
 
 ONE = "SELECT * FROM (VALUES (1, 'a', 1.5), (2, 'b', -2.0), (3, 'c', NULL)) t(id, name, amount)"
@@ -185,3 +187,13 @@ def test_an_environments_own_table_is_compared_with_productions(memory: Memory) 
     assert compare(memory, "core.users@prod", "core.users@dev", key=["id"]).is_equal
     with pytest.raises(CompareError, match=r"there is no core.gone in environment dev"):
         compare(memory, "core.orders", "core.gone@dev", key=["id"])
+
+
+def test_the_command_ends_with_what_it_found(built: Path) -> None:
+    same = run("compare", "core.orders", "core.orders@prod", "--key", "order_key", data=built)
+    assert "the same data" in same.stdout
+    other = run("compare", "core.user_offers", "marts.offer_performance", "--key", "user_offer_key", data=built, code=1)
+    assert "columns of core.user_offers only:" in other.stdout
+    assert "the data differ" in other.stdout
+    wrong = run("compare", "core.offers", "core.offer_tasks", "--key", "offer_version_id", data=built, code=2)
+    assert "offer_version_id is no key of core.offer_tasks" in wrong.stderr
