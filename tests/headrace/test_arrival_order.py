@@ -131,6 +131,7 @@ def tables(data: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_any_order_of_arrival_gives_what_one_build_gives(tmp_path: Path) -> None:
     seed = 20250601
     happenings = history(seed)
