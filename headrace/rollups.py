@@ -77,12 +77,12 @@ def build_rollups(
         due = _chosen(plans, only) or [
             plan for plan in plans if is_due(plan, warehouse.records.get(plan.name), warehouse.states(plan.reads), now)
         ]
-        kept = [] if only else list(set(warehouse.records) - {plan.name for plan in plans})
+        gone = [] if only else list(set(warehouse.records) - {plan.name for plan in plans})
         connection.begin()
         try:
             _create_records(connection, schema)
             built = tuple(_build(connection, schema, plan, warehouse.states(plan.reads), now) for plan in due)
-            for name in kept:
+            for name in gone:
                 _drop(connection, schema, warehouse.records[name])
             connection.commit()
         except BaseException:
