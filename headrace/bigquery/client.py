@@ -42,7 +42,7 @@ def open_client(connection: BigQueryConnection) -> bigquery.Client:
     credentials, default_project = _credentials(connection)
     project = connection.project or default_project
     if project is None:
-        raise WarehouseError("no BigQuery project is known: set `project` of the gateway in config.yaml")
+        raise WarehouseError(f"gateway {connection.name}: no project is known: set its `project` in config.yaml")
     return GatewayClient(
         connection,
         project=project,
@@ -63,11 +63,13 @@ def _credentials(connection: BigQueryConnection) -> tuple[Credentials, str | Non
             return found, found.project_id
         found, project = google.auth.default(scopes=SCOPES)
     except (OSError, ValueError) as error:
-        raise WarehouseError(f"the key file {connection.keyfile} cannot be read: {error}") from error
+        raise WarehouseError(
+            f"gateway {connection.name}: the key file {connection.keyfile} cannot be read: {error}"
+        ) from error
     except DefaultCredentialsError as error:
         raise WarehouseError(
-            "there are no credentials for BigQuery: run `gcloud auth application-default login`, "
-            f"or set method service-account and keyfile of the gateway ({error})"
+            f"gateway {connection.name}: there are no credentials for BigQuery: "
+            f"run `gcloud auth application-default login`, or set method service-account and keyfile of the gateway ({error})"
         ) from error
     return found, project
 

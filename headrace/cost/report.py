@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlmesh.core.model import Model
 
-    from headrace.warehouse import Dialect, Places, Watch
+    from headrace.warehouse import Dialect, Places, Reader, Watch
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,9 @@ class QueryCost:
 
 def plan_cost(settings: Settings, environment: str) -> PlanCost:
     """The cost of each model. Raises CostError where there is no data yet, ProjectError, WarehouseError."""
-    models = load_models(settings)
-    with _meter(settings, environment, models, tuple(models)) as (meter, latest):
+    with _places(settings, environment) as (reader, placed):
+        models = load_models(settings)
+        meter, latest = _meter(settings, reader, placed, models, models)
         computed = model_costs(models, meter, latest)
         often = max((one.runs_per_year for one in computed), default=0)
         costs = [*computed, audit_costs(models, meter, latest), check_costs(models, meter, often)]
@@ -82,11 +83,12 @@ def query_cost(settings: Settings, text: str, environment: str, warn: Callable[[
     model = load_data_model(settings.data_model, strict=False)
     for problem in model.problems:
         warn(str(problem))
-    models = load_models(settings)
     trees = list(_compiled(Engine(model, _Nowhere()), text))
-    views = Views(models)
-    with _meter(settings, environment, models, frozenset().union(*(tables_of(one, views) for one in trees))) as found:
-        meter, _ = found
+    with _places(settings, environment) as (reader, placed):
+        models = load_models(settings)
+        views = Views(models)
+        tables = frozenset().union(*(tables_of(one, views) for one in trees))
+        meter, _ = _meter(settings, reader, placed, models, tables)
         return QueryCost([meter.bill(tree) for tree in trees], meter.source, settings.cost.price_per_tib_usd)
 
 
@@ -118,25 +120,32 @@ def hold_budget(settings: Settings, environment: str, terminal: Terminal) -> Non
 
 
 @contextmanager
-def _meter(
-    settings: Settings, environment: str, models: Mapping[str, Model], tables: Collection[str]
-) -> Iterator[tuple[Meter, dt.date]]:
-    """How costs of queries over some tables are known on the gateway, and the last day that has data."""
+def _places(settings: Settings, environment: str) -> Iterator[tuple[Reader, Mapping[str, str]]]:
+    """The gateway, and where its tables are: who cannot come in hears of it before the models are read."""
     reader = open_reader(settings)
     try:
-        placed = {".".join(name): ".".join(place) for name, place in reader.tables(environment).items()}
-        if settings.bigquery is not None and not settings.bigquery.is_emulator:
-            from headrace.bigquery.reader import BigQueryReader
-
-            assert isinstance(reader, BigQueryReader)
-            yield DryRun(reader, placed), dt.datetime.now(dt.UTC).date()
-            return
-        wanted = [name for name, model in models.items() if name in tables and not model.kind.is_view]
-        statistics = measure(reader, {name: placed.get(name, name) for name in wanted}, partitions(models))
-        days = [day for table in statistics.values() for day in table.days if day is not None]
-        yield Estimated(statistics, Views(models)), max(days, default=dt.datetime.now(dt.UTC).date())
+        yield reader, {".".join(name): ".".join(place) for name, place in reader.tables(environment).items()}
     finally:
         reader.close()
+
+
+def _meter(
+    settings: Settings,
+    reader: Reader,
+    placed: Mapping[str, str],
+    models: Mapping[str, Model],
+    tables: Collection[str],
+) -> tuple[Meter, dt.date]:
+    """How costs of queries over some tables are known on the gateway, and the last day that has data."""
+    if settings.bigquery is not None and not settings.bigquery.is_emulator:
+        from headrace.bigquery.reader import BigQueryReader
+
+        assert isinstance(reader, BigQueryReader)
+        return DryRun(reader, placed), dt.datetime.now(dt.UTC).date()
+    wanted = [name for name, model in models.items() if name in tables and not model.kind.is_view]
+    statistics = measure(reader, {name: placed.get(name, name) for name in wanted}, partitions(models))
+    days = [day for table in statistics.values() for day in table.days if day is not None]
+    return Estimated(statistics, Views(models)), max(days, default=dt.datetime.now(dt.UTC).date())
 
 
 def _compiled(engine: Engine, text: str) -> Iterator[exp.Query]:
