@@ -69,7 +69,8 @@ def _credentials(connection: BigQueryConnection) -> tuple[Credentials, str | Non
     except DefaultCredentialsError as error:
         raise WarehouseError(
             f"gateway {connection.name}: there are no credentials for BigQuery: "
-            f"run `gcloud auth application-default login`, or set method service-account and keyfile of the gateway ({error})"
+            "run `gcloud auth application-default login`, "
+            f"or set method service-account and keyfile of the gateway ({error})"
         ) from error
     return found, project
 
