@@ -1,0 +1,261 @@
+"""Building all models through SQLMesh beside bare DuckDB that runs the same rendered queries, in one run.
+
+    python -m benchmarks build
+    python benchmarks/build_bench.py --events 10000000
+
+Events of a shop fill 90 days. Both sides compute every model on two threads with the same limit of memory, and write
+them to a file. SQLMesh audits the models besides, which the bare side does not: that time is told apart. Then one more
+day of events arrives, and is built in a new process with the days that the models look back. Seconds of the processor
+stand beside those of the clock. The peaks of memory are those of the processes that build, with all the events and with
+a quarter of them. Ends with 1 where the build without audits takes over 1.3 times the bare time, the day over 15 % of
+the build, or the peak grows with the events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import duckdb
+import yaml
+from rich.console import Console
+from rich.table import Table
+from sqlmesh import Context
+from sqlmesh.core.console import NoopConsole, set_console
+from sqlmesh.core.model import Model
+from sqlmesh.core.snapshot import SnapshotEvaluator
+
+from benchmarks.events_table import connect
+from headrace.config import find_root
+from headrace.models import RARE_COLLECTIONS
+from sqlmesh_project.external import EXTERNAL_MODELS
+from sqlmesh_project.readiness import waiting_for_nobody
+
+BUILD_LIMIT, DAY_LIMIT, GROWTH_LIMIT = 1.3, 0.15, 1.25
+MEMORY = "2GB"
+BEGIN = date(2025, 5, 1)
+DAYS = 90
+LAST = BEGIN + timedelta(days=DAYS - 1)
+PER_USER = 100
+TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "FLOAT64": "DOUBLE", "BOOL": "BOOLEAN", "TIMESTAMP": "TIMESTAMPTZ"}
+NAMES = "['page_view', 'page_view', 'product_view', 'product_view', 'add_to_cart', 'checkout', 'purchase']"
+EVENTS = """
+INSERT INTO raw.commerce__events BY NAME
+SELECT printf('%016x', hash(i)) AS event_id, 'u' || hash(i + 1) % {users} AS user_id,
+    TIMESTAMPTZ '{day} 00:00:00+00' + to_seconds((hash(i + 2) % {seconds})::BIGINT) AS event_time,
+    {names}[1 + (hash(i + 3) % 7)::BIGINT] AS event_name, ['US', 'EU', 'AUS'][1 + (hash(i + 4) % 3)::BIGINT] AS region,
+    '/p/' || hash(i + 5) % 50 AS page, ['desktop', 'mobile'][1 + (hash(i + 6) % 2)::BIGINT] AS device,
+    'b1' AS _batch_id, 'f' AS _source_file, i AS _row_number, TIMESTAMPTZ '2025-08-01 00:00:00+00' AS _loaded_at
+FROM range({first}, {last}) AS numbers (i)
+"""
+
+Figures = dict[str, float]
+
+
+@contextmanager
+def warehouse(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file as the gateway opens it, on two threads with the limit of memory."""
+    with connect(str(folder / "warehouse.duckdb"), threads=2) as connection:
+        connection.execute(f"SET memory_limit = '{MEMORY}'")
+        yield connection
+
+
+def fill(folder: Path, events: int) -> Figures:
+    """Empty raw tables, and 90 days of events of a shop."""
+    with warehouse(folder) as connection:
+        connection.execute("CREATE SCHEMA raw")
+        for table in yaml.safe_load(EXTERNAL_MODELS.read_text(encoding="utf-8")):
+            columns = (f'"{name}" {TYPES.get(type_, type_)}' for name, type_ in table["columns"].items())
+            connection.execute(f"CREATE TABLE {table['name']} ({', '.join(columns)})")
+        _add_events(connection, events, 0, events, BEGIN, DAYS)
+    return {}
+
+
+def add_day(folder: Path, events: int) -> Figures:
+    """One more day, with as many events as each before it."""
+    with warehouse(folder) as connection:
+        _add_events(connection, events, events, events + events // DAYS, LAST + timedelta(days=1), 1)
+    return {}
+
+
+def _add_events(
+    connection: duckdb.DuckDBPyConnection, events: int, first: int, last: int, day: date, days: int
+) -> None:
+    users = max(events // PER_USER, 1)
+    connection.execute(EVENTS.format(first=first, last=last, day=day, seconds=days * 86400, users=users, names=NAMES))
+
+
+def build(_: Path, __: int) -> Figures:
+    """The first plan: all days of all models."""
+
+    def plan(context: Context) -> None:
+        now = str(LAST + timedelta(days=1))
+        context.plan("prod", execution_time=now, auto_apply=True, no_prompts=True, skip_tests=True, skip_linter=True)
+
+    return _timed(plan)
+
+
+def build_day(_: Path, __: int) -> Figures:
+    """The run that the new day is due in."""
+    day = LAST + timedelta(days=1)
+    now = str(day + timedelta(days=1))
+    return _timed(lambda context: context.run("prod", end=str(day), execution_time=now, skip_janitor=True))
+
+
+def _timed(work: Callable[[Context], object]) -> Figures:
+    """Seconds of work with the models, those of their audits among them."""
+    context = _project()
+    context.engine_adapter.execute(f"SET threads = 2; SET memory_limit = '{MEMORY}'")
+    with waiting_for_nobody(), _audits_timed() as audits, _clocked() as figures:
+        work(context)
+    context.close()
+    return {**figures, "audits": sum(audits)}
+
+
+@contextmanager
+def _clocked() -> Iterator[Figures]:
+    """Fills in, at its end, the seconds of the clock and of the processor."""
+    figures: Figures = {}
+    begin, used = time.perf_counter(), time.process_time()
+    yield figures
+    figures |= {"seconds": time.perf_counter() - begin, "cpu": time.process_time() - used}
+
+
+def _project() -> Context:
+    """The models on the warehouse in the data folder, as `headrace build` loads them."""
+    gc.set_threshold(*RARE_COLLECTIONS)
+    set_console(NoopConsole())
+    return Context(paths=[find_root() / "sqlmesh_project"])
+
+
+@contextmanager
+def _audits_timed() -> Iterator[list[float]]:
+    times: list[float] = []
+    audit = SnapshotEvaluator.audit
+
+    def timed(*arguments: Any, **named: Any) -> Any:
+        begin = time.perf_counter()
+        try:
+            return audit(*arguments, **named)
+        finally:
+            times.append(time.perf_counter() - begin)
+
+    with patch.object(SnapshotEvaluator, "audit", timed):
+        yield times
+
+
+def bare(folder: Path, _: int) -> Figures:
+    """Seconds of the rendered queries alone, in the models' order."""
+    context = _project()
+    models = [context.models[name] for name in context.dag.sorted if name in context.models]
+    statements = [_statement(model) for model in models if not model.kind.is_external]
+    context.close()
+    with warehouse(folder) as connection:
+        connection.execute("CREATE SCHEMA staging; CREATE SCHEMA core; CREATE SCHEMA marts")
+        with _clocked() as figures:
+            for statement in statements:
+                connection.execute(statement)
+        return figures
+
+
+def _statement(model: Model) -> str:
+    """Makes the table or view of a model. An incremental one may read itself: it is there, empty, before."""
+    query = model.render_query_or_raise(start=str(BEGIN), end=str(LAST)).sql("duckdb", comments=False)
+    if not model.kind.is_incremental_by_time_range:
+        return f"CREATE {'VIEW' if model.kind.is_view else 'TABLE'} {model.name} AS {query}"
+    types = model.columns_to_types or {}
+    columns = ", ".join(f'"{name}" {type_.sql("duckdb")}' for name, type_ in types.items())
+    return f"CREATE TABLE {model.name} ({columns}); INSERT INTO {model.name} BY NAME {query}"
+
+
+STAGES = {one.__name__: one for one in (fill, build, add_day, build_day, bare)}
+
+
+def run_stage(name: str, folder: Path, events: int) -> Figures:
+    """A stage in this process, with the most that it held, in megabytes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        figures = STAGES[name](folder, events)
+    return {**figures, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def in_process(name: str, folder: Path, events: int) -> Figures:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", __file__, "--stage", name, "--events", str(events)],
+        env={**os.environ, "HEADRACE_DATA": str(folder)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def measure(events: int, *stages: str) -> dict[str, Figures]:
+    """Figures of stages one after another on a warehouse of their own, each in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {name: in_process(name, Path(folder), events) for name in ("fill", *stages)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.stage:
+        print(json.dumps(run_stage(asked.stage, Path(os.environ["HEADRACE_DATA"]), asked.events)))
+        return 0
+    alone = measure(asked.events, "bare")["bare"]
+    small = measure(asked.events // 4, "build")["build"]
+    ours = measure(asked.events, "build", "add_day", "build_day")
+    return report(asked.events, alone, small, ours["build"], ours["build_day"])
+
+
+def report(events: int, alone: Figures, small: Figures, full: Figures, day: Figures) -> int:
+    """Prints the ratios; 1 where one is over its limit."""
+    table = Table(
+        "what",
+        "s",
+        "of it audits",
+        "CPU s",
+        "ratio",
+        "limit",
+        title=f"{events:,} events of {DAYS} days, 2 threads, {MEMORY}",
+    )
+    overhead = (full["seconds"] - full["audits"]) / alone["seconds"]
+    rows = (
+        ("bare DuckDB", alone, None, None),
+        ("full build, audits aside, to bare DuckDB", full, overhead, BUILD_LIMIT),
+        ("one day, to the full build", day, day["seconds"] / full["seconds"], DAY_LIMIT),
+    )
+    for what, figures, ratio, limit in rows:
+        audits = f"{figures['audits']:.1f}" if "audits" in figures else ""
+        shown = ("", "") if ratio is None else (f"{ratio:.2f}", f"{limit}")
+        table.add_row(what, f"{figures['seconds']:.1f}", audits, f"{figures['cpu']:.1f}", *shown)
+    growth = full["peak"] / small["peak"]
+    console = Console()
+    console.print(table)
+    console.print(
+        f"peak of memory: {full['peak']:,.0f} MB, with a quarter of the events {small['peak']:,.0f} MB,"
+        f" ratio {growth:.2f}, limit {GROWTH_LIMIT}"
+    )
+    ratios = [(ratio, limit) for _, _, ratio, limit in rows if ratio is not None and limit is not None]
+    return int(any(ratio > limit for ratio, limit in [*ratios, (growth, GROWTH_LIMIT)]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
