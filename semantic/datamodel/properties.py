@@ -186,7 +186,7 @@ _stage_grain = Shape(
 )
 
 # What other engines' models say of a measure, and Cube has no property for.
-_measure_meta = Shape(
+measure_meta = Shape(
     {
         "non_additive_dimension": Shape(
             {
@@ -204,7 +204,7 @@ _measure_meta = Shape(
 measure = Shape(
     {
         **_common,
-        "meta": meta_with(_measure_meta),
+        "meta": meta_with(measure_meta),
         "type": _renamed(_CAMEL_TYPES, MEASURE_TYPES),
         "format": measure_format,
         "currency": currency,

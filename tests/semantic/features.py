@@ -104,8 +104,19 @@ def page(gaps: Iterable[Gap], without_effect: Mapping[str, str]) -> str:
         if feature in without_effect:
             works, note = "read", without_effect[feature]
         lines.append(f"| `{name}` | {works} | {note} |")
+    lines += ["", "## Beyond Cube", "", _BEYOND, "", "| key | what for |", "|---|---|"]
+    lines += [f"| `{key}` | [{what}](semantic.md#{section}) |" for key, (what, section) in BEYOND.items()]
     return "\n".join(lines) + "\n"
 
+
+# Keys of a measure's `meta` that mean something here: what they are for, and the section that says how.
+BEYOND = {
+    "meta.non_additive_dimension": ("balances and stocks, taken at one moment", "balances-and-stocks"),
+    "meta.join_to_timespine": ("dates without rows", "dates-without-rows"),
+    "meta.fill_nulls_with": ("what results show for no value", "dates-without-rows"),
+}
+_BEYOND = """Cube takes any `meta` and acts on none of it. These keys of a measure's have an effect here, so that the data
+model still compiles in both."""
 
 _HEAD = """# What of Cube's data model works
 

@@ -362,5 +362,12 @@ def test_the_list_is_what_the_loader_takes() -> None:
         assert listed == set(shape.properties) - deprecated, owner
 
 
+def test_what_is_beyond_cube_is_what_the_loader_takes() -> None:
+    assert [key.removeprefix("meta.") for key in features.BEYOND] == list(properties.measure_meta.properties)
+    sections = (features.PAGE.parent / "semantic.md").read_text(encoding="utf-8")
+    for _, section in features.BEYOND.values():
+        assert f"## {section.replace('-', ' ').capitalize()}\n" in sections
+
+
 def test_the_page() -> None:
     assert features.PAGE.read_text(encoding="utf-8") == features.page(GAPS, WITHOUT_EFFECT)
