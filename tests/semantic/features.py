@@ -115,8 +115,8 @@ BEYOND = {
     "meta.join_to_timespine": ("dates without rows", "dates-without-rows"),
     "meta.fill_nulls_with": ("what results show for no value", "dates-without-rows"),
 }
-_BEYOND = """Cube takes any `meta` and acts on none of it. These keys of a measure's have an effect here, so that the data
-model still compiles in both."""
+_BEYOND = """Cube takes any `meta` and acts on none of it. These keys of a measure's have an effect here, so that
+the data model still compiles in both."""
 
 _HEAD = """# What of Cube's data model works
 
