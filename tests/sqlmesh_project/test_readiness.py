@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 from sqlglot import parse_one
 
 from ingestion.ledger import create_ledger
-from sqlmesh_project.readiness import EVIDENCE, Evidence, Readiness, readiness
+from sqlmesh_project.readiness import EVIDENCE, Evidence, Readiness, followed_until, raw_tables, readiness
 
 GRACE, PATIENCE = timedelta(hours=1), timedelta(days=2)
 LATER = datetime(2025, 3, 1, tzinfo=UTC)
@@ -98,3 +100,29 @@ def test_the_ledger_gives_the_evidence() -> None:
         Evidence("b__events", "b", True, date(2025, 1, 9), at("01-09 12:00"), LATER),
         Evidence("b__events", "b", False, date(2025, 1, 10), at("01-10 23:40"), LATER),
     ]
+
+
+def snapshot(name: str, *parents: str, **known: object) -> Any:
+    """What SQLMesh knows of a model, as far as readiness asks."""
+    kinds = {"is_model": True, "is_external": False, "is_view": False, "is_incremental_by_time_range": True}
+    return SimpleNamespace(name=name, parents=[SimpleNamespace(name=one) for one in parents], **{**kinds, **known})
+
+
+def test_a_table_that_never_goes_through_environments_is_followed_in_production() -> None:
+    """core.events is forward-only: what an environment reads is production's table, with its intervals."""
+    day = 86_400_000
+    events = snapshot("core.events", intervals=[(0, day)], dev_intervals=[])
+    index = SimpleNamespace(is_representative=lambda _: True, is_deployable=lambda _: False)
+    context: Any = SimpleNamespace(snapshots={events.name: events}, deployability_index=index, parent_intervals=None)
+    assert followed_until(context, snapshot("core.sessions", events.name)) == datetime(1970, 1, 2, tzinfo=UTC)
+
+
+def test_a_restatement_asks_for_all_raw_tables_above() -> None:
+    raw = snapshot('"warehouse"."raw"."a__events"', is_external=True)
+    staged = snapshot("staging.stg_a__events", raw.name, is_view=True)
+    events = snapshot("core.events", staged.name)
+    sessions = snapshot("core.sessions", events.name)
+    models = {one.name: one for one in (raw, staged, events, sessions)}
+    assert raw_tables(events, models) == ("a__events",)
+    assert raw_tables(sessions, models) == ()
+    assert raw_tables(sessions, models, is_through_tables=True) == ("a__events",)
