@@ -68,7 +68,7 @@ def _show(first: list[float], second: list[float], cost: PlanCost) -> None:
         table.add_row(name, f"{ours:.1f}", f"{theirs:.1f}", ratio, *sizes, f"{price:.4f}")
     ratios = [f"{after / before:.2f}" for before, after in (*zip(first, second, strict=True), read, billed, dollars)]
     table.add_row("incremental / first", ratios[0], ratios[1], "", *ratios[2:])
-    Console().print(table)
+    Console(width=110).print(table)
 
 
 def _move(sample: Path, waiting: Path) -> None:

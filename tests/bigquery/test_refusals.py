@@ -12,6 +12,7 @@ from google.auth.exceptions import RefreshError
 
 from headrace.bigquery.failures import told
 from headrace.bigquery.shipping import ship_landed
+from headrace.build import ensure_raw_tables
 from headrace.config import Settings, load_settings
 from headrace.errors import QueryFailed, WarehouseError
 from headrace.gateways import BigQueryConnection
@@ -112,24 +113,29 @@ def test_a_login_that_has_run_out() -> None:
         raise RefreshError("Token has been expired.", {"error": "invalid_grant"})
 
 
-def test_commands_end_with_the_message(patch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    data = tmp_path / "data"
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("ingest", "consent", "--from", "{exports}"), 1),
+        (("status",), 1),
+        pytest.param(("query", '{"measures": ["consent.event_count"]}'), 1, marks=pytest.mark.slow),
+        pytest.param(("compare", "core.events", "core.events@dev", "--key", "event_key"), 1, marks=pytest.mark.slow),
+        pytest.param(("check", "--data"), 1, marks=pytest.mark.slow),
+    ],
+    ids=lambda one: one[0] if isinstance(one, tuple) else None,
+)
+def test_commands_end_with_the_message(
+    command: tuple[str, ...], code: int, patch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     export(tmp_path / "events-1.csv", [event(1)])
-    commands = (
-        ("ingest", "consent", "--from", str(tmp_path)),
-        ("status",),
-        ("query", '{"measures": ["consent.event_count"]}'),
-        ("compare", "core.events", "core.events@dev", "--key", "event_key"),
-        ("check", "--data"),
-    )
+    ensure_raw_tables(load_settings())
+    given = (one.replace("{exports}", str(tmp_path)) for one in command)
     with instead_of_bigquery(patch, DENIED):
-        for command in commands:
-            said = run(*command, "--gateway", "bigquery", data=data, code=1 if command[0] != "compare" else 2)
-            told_at_the_end = " ".join(said.stderr.split())
-            assert "gateway bigquery: " in told_at_the_end, command
-            assert "Access Denied: Project shop" in told_at_the_end, command
-            assert "the account lacks a role: docs/bigquery.md" in told_at_the_end, command
-            assert "defect" not in told_at_the_end, command
+        said = run(*given, "--gateway", "bigquery", data=tmp_path / "data", code=code)
+    end = " ".join(said.stderr.split())
+    assert "gateway bigquery: Access Denied: Project shop" in end
+    assert "the account lacks a role: docs/bigquery.md" in end
+    assert "defect" not in end
 
 
 @pytest.mark.slow
