@@ -7,8 +7,9 @@ import re
 UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 _PART = re.compile(r"(-?\d{1,6})\s+(second|minute|hour|day|week|month|quarter|year)s?")
 
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_629_746,
-            "quarter": 7_889_238, "year": 31_556_952}  # fmt: skip
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_629_746,
+           "quarter": 7_889_238, "year": 31_556_952}  # fmt: skip
+"""How long a unit is, on average."""
 
 Interval = tuple[tuple[int, str], ...]
 
@@ -32,7 +33,7 @@ def is_interval(text: str) -> bool:
 
 def seconds(interval: Interval) -> int:
     """How long an interval is on average."""
-    return sum(count * _SECONDS[unit] for count, unit in interval)
+    return sum(count * SECONDS[unit] for count, unit in interval)
 
 
 def is_of_months(unit: str) -> bool:

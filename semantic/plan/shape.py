@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from semantic.datamodel.intervals import parse_interval, seconds
+from semantic.datamodel.intervals import SECONDS, parse_interval, seconds
 from semantic.datamodel.properties import GRANULARITIES
 from semantic.datamodel.types import DataModel, Dimension, Measure
 from semantic.errors import QueryFormatError
@@ -182,15 +182,21 @@ class Binder:
     def has_too_many(self, time: TimeDimension, beside: Iterable[TimeDimension]) -> bool:
         """Whether a time dimension's range, which may stand beside another of its granularities, has more buckets than
         a series may have."""
-        granularity = time.granularity
-        spans = (other.date_range for other in (time, *beside) if other.dimension == time.dimension)
-        span = next((span for span in spans if span is not None), None)
-        if span is None or granularity is None or (span.end - span.start).total_seconds() <= MOST_BUCKETS:
+        granularity, span = time.granularity, time.date_range
+        if granularity is None:
             return False
-        dimension = self.model.member(time.dimension)
+        if span is None:
+            span = next((one.date_range for one in beside if one.date_range and one.dimension == time.dimension), None)
+        length = 0 if span is None else (span.end - span.start).total_seconds()
+        if length <= MOST_BUCKETS:
+            return False
+        width = SECONDS.get(granularity) or self._width(time.dimension, granularity)
+        return length / max(1, width) > MOST_BUCKETS
+
+    def _width(self, name: str, granularity: str) -> int:
+        dimension = self.model.member(name)
         custom = dimension.granularity(granularity) if isinstance(dimension, Dimension) else None
-        width = parse_interval(custom.interval) if custom and custom.interval else ((1, granularity),)
-        return (span.end - span.start).total_seconds() / max(1, seconds(width)) > MOST_BUCKETS
+        return seconds(parse_interval(custom.interval)) if custom and custom.interval else 1
 
     def filter(self, entry: Filter) -> BoundFilter:
         if isinstance(entry, Group):
