@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from sqlmesh_project.funnels.declaration import Funnel
-from sqlmesh_project.funnels.entries import first_entries, furthest_entries
+from sqlmesh_project.funnels.entries import first_entries, furthest_entries, furthest_levels
 from sqlmesh_project.funnels.pointers import walk_all
 from sqlmesh_project.funnels.scope import (
     ATTRIBUTES,
@@ -37,11 +37,15 @@ def paths_query(funnel: Funnel) -> str:
 
 
 def levels_query(funnel: Funnel) -> str:
-    """How far each path goes (entity_key, reached_count): the same stages, without the last select.
+    """How far each path goes (entity_key, reached_count): the same stages, without those that only say when.
 
-    That one looks up the event of each entry and, per session, drops entries before the interval.
+    The last select looks up the event of each entry and, per session, drops entries before the interval. Where the
+    furthest level is known before its path is, the path is not walked.
     """
-    return _query(funnel, _stages(funnel), "SELECT entity_key, reached_count FROM attempted")
+    stages = _stages(funnel)
+    if furthest_entries in stages:
+        stages = (furthest_levels,)
+    return _query(funnel, stages, "SELECT entity_key, reached_count FROM attempted")
 
 
 def _query(funnel: Funnel, stages: Sequence[Stage], last: str) -> str:

@@ -50,16 +50,9 @@ def first_entries(funnel: Funnel) -> Iterator[Part]:
 
 def furthest_entries(funnel: Funnel) -> Iterator[Part]:
     """The earliest of the entries that go furthest."""
-    reached = list(numbers(funnel, 2))
-    for number in reached:
-        yield from _reached(funnel, number)
-    levels = " UNION ALL ".join(
-        f"SELECT entity_key, {number} AS level, micros FROM reached_{number}" for number in reached
-    )
-    yield "levels", levels
-    furthest = ", ".join(f"MIN(CASE WHEN level = {number} THEN micros END)" for number in reversed(reached))
+    yield from _levels(funnel)
+    furthest = ", ".join(f"MIN(CASE WHEN level = {number} THEN micros END)" for number in reversed(numbers(funnel, 2)))
     yield "furthest", f"SELECT entity_key, COALESCE({furthest}) AS micros FROM levels GROUP BY entity_key"
-    yield "step_1", rows_query(funnel, step_filter(funnel, 1))
     yield (
         "entered",
         f"SELECT step_1.entity_key, MIN({moment_sql('step_1')}) AS moment_1 FROM step_1"
@@ -67,6 +60,27 @@ def furthest_entries(funnel: Funnel) -> Iterator[Part]:
         f" WHERE furthest.micros IS NULL OR step_1.micros >= furthest.micros - {_window(funnel)}"
         " GROUP BY step_1.entity_key",
     )
+
+
+def furthest_levels(funnel: Funnel) -> Iterator[Part]:
+    """How far the furthest path of each entity goes: `attempted` (entity_key, reached_count)."""
+    yield from _levels(funnel)
+    yield (
+        "attempted",
+        "SELECT entity_key, MAX(level) AS reached_count FROM ("
+        "SELECT entity_key, 1 AS level FROM step_1 UNION ALL SELECT entity_key, level FROM levels"
+        ") GROUP BY entity_key",
+    )
+
+
+def _levels(funnel: Funnel) -> Iterator[Part]:
+    """The events of the first step, and each event by which a further step is reached, with its level."""
+    yield "step_1", rows_query(funnel, step_filter(funnel, 1))
+    reached = numbers(funnel, 2)
+    for number in reached:
+        yield from _reached(funnel, number)
+    levels = (f"SELECT entity_key, {number} AS level, micros FROM reached_{number}" for number in reached)
+    yield "levels", " UNION ALL ".join(levels)
 
 
 def _window(funnel: Funnel) -> int:

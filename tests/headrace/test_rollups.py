@@ -324,7 +324,8 @@ headrace: { data: ., semantic: { rollups: on } }
 """
 
 
-def test_python_reads_them(settings: Settings) -> None:
+def test_python_reads_them(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_DATA", str(settings.data))
     build_rollups(settings, "prod")
     (settings.root / "config.yaml").write_text(CONFIG, encoding="utf-8")
     (settings.root / "sqlmesh_project").mkdir()
