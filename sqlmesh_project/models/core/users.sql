@@ -84,15 +84,11 @@ WITH web_users AS (
     is_staff,
     NULL::BOOL AS is_eligibility_verified
   FROM rewards_users
-), first_events AS (
-  SELECT
-    *
-  FROM events
-  QUALIFY
-    ROW_NUMBER() OVER (PARTITION BY user_key ORDER BY occurred_at, event_id) = 1
 ), activity AS (
+  /* The first event is found together with the rest: time and id in one text that sorts like both. */
   SELECT
     user_key,
+    MIN(CONCAT(CAST(2000000000000000000 + UNIX_MICROS(occurred_at) AS STRING), event_id)) AS first_moment,
     MAX(occurred_at) AS last_seen_at,
     COUNT(*) AS event_count,
     LOGICAL_OR(is_staff) AS is_staff,
@@ -102,21 +98,23 @@ WITH web_users AS (
     user_key
 ), seen AS (
   SELECT
-    first_events.user_key,
-    first_events.user_id,
-    first_events.record_source,
-    first_events.company_key,
-    first_events.occurred_at AS first_seen_at,
-    first_events.platform,
-    first_events.device_type,
-    first_events.country,
+    events.user_key,
+    events.user_id,
+    events.record_source,
+    events.company_key,
+    events.occurred_at AS first_seen_at,
+    events.platform,
+    events.device_type,
+    events.country,
     activity.last_seen_at,
     activity.event_count,
     activity.is_staff,
     activity.is_bot
-  FROM first_events
+  FROM events
   INNER JOIN activity
-    ON first_events.user_key = activity.user_key
+    ON events.user_key = activity.user_key
+    AND events.event_id = SUBSTR(activity.first_moment, 20)
+    AND UNIX_MICROS(events.occurred_at) = SUBSTR(activity.first_moment, 1, 19)::INT64 - 2000000000000000000
 )
 SELECT
   COALESCE(profiles.user_key, seen.user_key) AS user_key, /* Source and id of the user. */
