@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+import gc
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from math import isclose
 
 import pyarrow as pa
 import sqlglot
 from sqlglot import exp
+from sqlmesh import Context
 
 from headrace.config import Settings
+from headrace.sqlmesh_config import sqlmesh_config
 from headrace.warehouse import LAYERS, Reader, open_gateway, open_reader
+
+
+@contextmanager
+def project(settings: Settings) -> Iterator[Context]:
+    """The models as the gateway renders them: macros may ask which one it is."""
+    gc.disable()  # SQLMesh copies trees of SQL by the million, none of them garbage
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context = Context(paths=str(settings.project), config=sqlmesh_config(settings))
+        try:
+            yield context
+        finally:
+            context.engine_adapter.close()
+            context.close()
+            gc.enable()
 
 
 def tables(settings: Settings, environment: str = "prod") -> Mapping[str, pa.Table]:

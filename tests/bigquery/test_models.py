@@ -6,39 +6,18 @@ and restatements are what test_parity.py is for, which takes minutes.
 
 from __future__ import annotations
 
-import gc
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlmesh import Context
 from sqlmesh.core.engine_adapter.base import EngineAdapter
 from sqlmesh.core.model import Model
 
 from headrace.config import Settings
-from headrace.sqlmesh_config import sqlmesh_config
 from headrace.warehouse import LAYERS
 from ingestion.sample.writer import LAST_DAY
-from tests.bigquery.parity import differences, layers, tables
+from tests.bigquery.parity import differences, layers, project, tables
 
 START = LAST_DAY - timedelta(days=30)
 """Before the first event of the sample."""
-
-
-@contextmanager
-def project(settings: Settings) -> Iterator[Context]:
-    """The models as the gateway renders them: macros may ask which one it is."""
-    gc.disable()  # SQLMesh copies trees of SQL by the million, none of them garbage
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        context = Context(paths=str(settings.project), config=sqlmesh_config(settings))
-        try:
-            yield context
-        finally:
-            context.engine_adapter.close()
-            context.close()
-            gc.enable()
 
 
 def compute_models(settings: Settings) -> None:

@@ -5,23 +5,18 @@ arrived, and the restatement of a range. `core.consents` and all that it reads s
 from __future__ import annotations
 
 import dataclasses
-import gc
 import shutil
-import warnings
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlmesh import Context
 
 from headrace.bigquery.client import open_client
 from headrace.config import Settings
-from headrace.sqlmesh_config import sqlmesh_config
 from headrace.warehouse import open_reader
 from ingestion.bigquery import ship
 from ingestion.load import ingest
-from tests.bigquery.parity import differences, tables
+from tests.bigquery.parity import differences, project, tables
 from tests.ingestion.conftest import event, export
 
 MODEL = "core.consents"
@@ -29,20 +24,6 @@ LAST_EVENT = "SELECT CAST(MAX(occurred_at) AS DATE) FROM core.events"
 RESTATED = ("2025-06-20", "2025-06-25")
 INSIDE, OUTSIDE = ("2025-06-21", "2025-06-22", "2025-06-23", "2025-06-24"), ("2025-06-17", "2025-06-18", "2025-06-19")
 CHANGE = ("NOT is_answer AND @in_interval", "NOT is_answer AND is_asked AND @in_interval")
-
-
-@contextmanager
-def project(settings: Settings) -> Iterator[Context]:
-    gc.disable()  # SQLMesh copies trees of SQL by the million, none of them garbage
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        context = Context(paths=str(settings.project), config=sqlmesh_config(settings))
-        try:
-            yield context
-        finally:
-            context.engine_adapter.close()
-            context.close()
-            gc.enable()
 
 
 def plan(settings: Settings, environment: str, **options: object) -> None:
