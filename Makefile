@@ -23,7 +23,7 @@ test-models:
 	HEADRACE_DATA=.cache/test $(BIN)/sqlmesh -p sqlmesh_project test
 
 test-long: .venv/npm .venv/emulator ## The longer suites: soak, kill, heavy clients
-	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow
 
 lint: .venv/dev ## Style, types, SQL format and the house's rules for models
 	$(MAKE) --no-print-directory --jobs 2 lint-python lint-models
