@@ -24,15 +24,19 @@ from sqlmesh_project.funnels.declaration import (
     Predicate,
     Step,
     TieOrder,
+    Value,
 )
 from sqlmesh_project.funnels.errors import DeclarationError
 
 FOLDER = Path(__file__).parent
+SOURCES = FOLDER.parents[1] / "ingestion" / "sources"
 MAX_STEPS = 20
+MAX_DAYS = 3650
+"""No window is longer: a run looks back by it, and microseconds of more years than anybody lives leave their type."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PROPERTY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DURATION = re.compile(r"(\d+) (second|minute|hour|day)s?")
+_DURATION = re.compile(r"(\d{1,12}) (second|minute|hour|day)s?")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _KEYS = {
     "name", "description", "source", "entity", "order", "entry", "count", "conversion_window", "step_window",
@@ -40,17 +44,20 @@ _KEYS = {
     "include_staff", "include_bots",
 }  # fmt: skip
 _REQUIRED = ("name", "description", "source", "conversion_window", "steps")
+_TAG = "tag:yaml.org,2002:"
 
 
 def load_funnels(folder: Path = FOLDER) -> tuple[Funnel, ...]:
     """All funnels of a folder, by name. Raises DeclarationError with the mistakes of all files."""
     funnels: list[Funnel] = []
-    mistakes: list[str] = []
+    mistakes = [f"{path.name}:1: nobody reads it: call it {path.stem}.yml" for path in sorted(folder.glob("*.yaml"))]
     for path in sorted(folder.glob("*.yml")):
         try:
             funnels.append(load_funnel(path))
         except DeclarationError as error:
             mistakes.extend(error.mistakes)
+    if not mistakes and not funnels:
+        mistakes = [f"{folder.name}: no funnel is declared: the tables of funnels need one at least"]
     if mistakes:
         raise DeclarationError(mistakes)
     return tuple(funnels)
@@ -63,6 +70,11 @@ def load_funnel(path: Path) -> Funnel:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise DeclarationError([f"{path.name}:{line}: not valid YAML: {error.problem}"]) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DeclarationError([f"{path.name}:{line}: not UTF-8: save the file as UTF-8"]) from error
+    except yaml.YAMLError as error:
+        raise DeclarationError([f"{path.name}:1: not valid YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(root, yaml.MappingNode):
         raise DeclarationError([f"{path.name}:1: expected a mapping with {', '.join(_REQUIRED)}"])
     reader = _Reader(path)
@@ -90,8 +102,8 @@ class _Reader:
         steps = self.steps(fields.get("steps"))
         funnel = Funnel(
             name=self.name(fields.get("name")),
-            description=str(self.scalar(fields.get("description"), "")),
-            source=self.name(fields.get("source")),
+            description=self.text(fields.get("description")),
+            source=self.source(fields.get("source")),
             steps=steps,
             conversion_window=self.duration(fields.get("conversion_window")) or 1,
             entity=self.choice(fields.get("entity"), get_args(Entity)),
@@ -127,6 +139,9 @@ class _Reader:
             return {}
         fields: dict[str, yaml.Node] = {}
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.wrong(key, "a key is a single word")
+                continue
             if known is not None and key.value not in known:
                 self.wrong(key, f"unknown key `{key.value}`; known: {', '.join(sorted(known))}")
             if key.value in fields:
@@ -147,7 +162,35 @@ class _Reader:
         if not isinstance(node, yaml.ScalarNode):
             self.wrong(node, "expected a single value")
             return default
-        return yaml.safe_load(yaml.serialize(node))
+        try:
+            return yaml.safe_load(yaml.serialize(node))
+        except (yaml.YAMLError, ValueError, KeyError, AttributeError):  # what the constructors of explicit tags raise
+            self.wrong(node, f"{node.value!r} is not what it says it is: write it without a tag, or in quotes")
+            return default
+
+    def text(self, node: yaml.Node | None) -> str:
+        value = self.scalar(node, None)
+        if node is not None and value in (None, ""):
+            self.wrong(node, "expected a text")
+        return "" if value is None else str(value)
+
+    def value(self, node: yaml.Node) -> Value | None:
+        """What an event is compared to: the text as written, since events hold texts, and YAML takes NO for false."""
+        if not isinstance(node, yaml.ScalarNode) or not node.tag.startswith(_TAG):
+            self.wrong(node, "expected a single value")
+            return ""
+        if node.tag == f"{_TAG}null":
+            return None
+        is_flag = node.tag == f"{_TAG}bool" and node.value.lower() in ("true", "false")
+        return node.value.lower() == "true" if is_flag else str(node.value)
+
+    def source(self, node: yaml.Node | None) -> str:
+        """A source that is declared for ingestion: of another one there are no events."""
+        name = self.name(node)
+        known = sorted(path.stem for path in SOURCES.glob("*.yml"))
+        if node is not None and _NAME.fullmatch(name) and name not in known:
+            self.wrong(node, f"there is no source {name!r}; known: {', '.join(known)}")
+        return name
 
     def name(self, node: yaml.Node | None) -> str:
         value = str(self.scalar(node, ""))
@@ -175,7 +218,11 @@ class _Reader:
         if not match or int(match[1]) == 0:
             self.wrong(node, "expected a duration such as `30 minutes` or `7 days`")
             return None
-        return int(match[1]) * _SECONDS[match[2]]
+        seconds = int(match[1]) * _SECONDS[match[2]]
+        if seconds > MAX_DAYS * _SECONDS["day"]:
+            self.wrong(node, f"a window lasts {MAX_DAYS} days at most")
+            return None
+        return seconds
 
     def zone(self, node: yaml.Node | None) -> str:
         value = str(self.scalar(node, "UTC"))
@@ -189,10 +236,10 @@ class _Reader:
             negated = key.startswith("not ")
             name = self.member(value, key.removeprefix("not "))
             nodes = self.sequence(value) if isinstance(value, yaml.SequenceNode) else [value]
-            values = tuple(self.scalar(one, "") for one in nodes)
-            if not values or any(one is None for one in values):
+            values = [self.value(one) for one in nodes]
+            if not values or None in values:
                 self.wrong(value, f"`{key}` compares to no value")
-            conditions.append(Condition(name, values, negated))
+            conditions.append(Condition(name, tuple(one for one in values if one is not None), negated))
         if node is not None and not conditions:
             self.wrong(node, "expected conditions such as {event_name: sign_up}")
         return Predicate(tuple(conditions))
@@ -216,7 +263,7 @@ class _Reader:
             fields = self.mapping(one, {"name", "where"})
             if "where" not in fields or "name" not in fields:
                 self.wrong(one, "a step needs `name` and `where`")
-            name = str(self.scalar(fields.get("name"), ""))
+            name = self.text(fields.get("name"))
             if name in {step.name for step in steps}:
                 self.wrong(one, f"two steps are called {name!r}")
             steps.append(Step(name, self.predicate(fields.get("where"))))
@@ -254,7 +301,7 @@ class _Reader:
         if value in ("first_touch", "last_touch"):
             return value
         number = value.removeprefix("step:")
-        if value.startswith("step:") and number.isdigit() and 1 <= int(number) <= len(steps):
+        if value.startswith("step:") and number.isdecimal() and 1 <= int(number) <= len(steps):
             return int(number)
         if node is not None:
             self.wrong(node, f"{value!r} is none of first_touch, last_touch, step:1 to step:{len(steps)}")
