@@ -1,6 +1,6 @@
--- The offerwall's database. Offers and their tasks change by publishing a new version; nothing that a user was shown is
--- ever edited: an assignment (user_offers) names the version, its tasks (user_offer_tasks) freeze the promised coins,
--- and progress is a log that only grows.
+-- The offerwall's database in SQLite (rewards.postgresql.sql: the same in PostgreSQL). Offers and their tasks change by
+-- publishing a new version; nothing that a user was shown is ever edited or taken away: an assignment (user_offers) names the
+-- version, its tasks (user_offer_tasks) freeze the promised coins, and progress is a log that only grows.
 
 CREATE TABLE users (
     user_id TEXT PRIMARY KEY,
@@ -146,6 +146,21 @@ CREATE TRIGGER user_offer_tasks_stand BEFORE UPDATE ON user_offer_tasks
 BEGIN SELECT RAISE(ABORT, 'what a user was shown is never edited'); END;
 
 CREATE TRIGGER progress_stands BEFORE UPDATE ON progress
+BEGIN SELECT RAISE(ABORT, 'progress is a log: add a fact'); END;
+
+CREATE TRIGGER offer_versions_remain BEFORE DELETE ON offer_versions
+BEGIN SELECT RAISE(ABORT, 'a version is never edited: publish the next one'); END;
+
+CREATE TRIGGER offer_tasks_remain BEFORE DELETE ON offer_tasks
+BEGIN SELECT RAISE(ABORT, 'a version is never edited: publish the next one'); END;
+
+CREATE TRIGGER user_offers_remain BEFORE DELETE ON user_offers
+BEGIN SELECT RAISE(ABORT, 'what a user was shown is never edited'); END;
+
+CREATE TRIGGER user_offer_tasks_remain BEFORE DELETE ON user_offer_tasks
+BEGIN SELECT RAISE(ABORT, 'what a user was shown is never edited'); END;
+
+CREATE TRIGGER progress_remains BEFORE DELETE ON progress
 BEGIN SELECT RAISE(ABORT, 'progress is a log: add a fact'); END;
 
 CREATE INDEX users_by_change ON users (updated_at);
