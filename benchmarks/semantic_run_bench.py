@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from semantic.compiler import Compiler
 from semantic.datamodel.load import load_sources
+from semantic.never_null import all_key_columns
 from semantic.query.parse import parse_query
 
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
@@ -175,7 +176,9 @@ def main() -> None:
     for name in ("by hand ms", "compiled ms", "ratio"):
         table.add_column(name, justify="right")
     ratios = []
-    compiler = Compiler(load_sources({"shop.yml": MODEL}), visible_only=False)
+    model = load_sources({"shop.yml": MODEL})
+    # What servers know too: DuckDB's statistics say that these tables' keys hold no NULL.
+    compiler = Compiler(model, visible_only=False, never_null=all_key_columns(model))
     for task in TASKS:
         by_hand, compiled = _measured(connection, compiler, task)
         ratios.append(compiled / by_hand)

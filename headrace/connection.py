@@ -10,6 +10,7 @@ from typing import Any
 from ibis.backends.duckdb import Backend as DuckDBBackend
 
 from headrace.config import load_settings
+from headrace.never_null import open_proof
 from headrace.rollups import open_stock
 from headrace.warehouse import PRODUCTION, Reader, open_gateway, open_reader
 from semantic.client import BackendReader, Client
@@ -43,6 +44,7 @@ def connect(
         reader=reader,
         environment=environment,
         rollups=open_stock(settings, reader, environment),
+        never_null=open_proof(settings, environment),
         security_context=security_context,
         close=close,
     )

@@ -140,7 +140,7 @@ class WarehouseStock:
         self._known: tuple[object, Built] | None = None
 
     def __call__(self, model: DataModel, places: Mapping[str, str]) -> Built:
-        version = (_version(self._path), places)
+        version = (file_version(self._path), places)
         with self._lock:
             if self._known is None or self._known[0] != version:
                 self._known = version, self._find(model, places)
@@ -164,7 +164,7 @@ def _require_duckdb(settings: Settings) -> None:
         raise BuildError(f"rollups are built on gateway duckdb only, and the gateway is {settings.gateway}")
 
 
-def _version(path: Path) -> object:
+def file_version(path: Path) -> object:
     """Another one whenever the file was written to: DuckDB writes the file itself or the log beside it."""
     log = path.with_name(f"{path.name}.wal")
     found = [one.stat() for one in (path, log) if one.exists()]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from headrace.config import Settings
 from headrace.errors import QueryFailed
+from headrace.never_null import open_proof
 from headrace.rollups import open_stock
 from headrace.warehouse import Reader, open_reader
 from semantic.compiler import Compiler
@@ -26,7 +27,13 @@ def open_engine(settings: Settings, environment: str, *, on_broken: Callable[[st
         on_broken(str(problem))
     reader = open_reader(settings)
     reader.tables(environment)
-    return Engine(model, reader, environment=environment, rollups=open_stock(settings, reader, environment))
+    return Engine(
+        model,
+        reader,
+        environment=environment,
+        rollups=open_stock(settings, reader, environment),
+        never_null=open_proof(settings, environment),
+    )
 
 
 def validate_data_model(settings: Settings) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from semantic.compiler import CompiledQuery, ResultColumn
 from semantic.datamodel.types import Cube, DataModel, Dimension, Measure
 from semantic.engine import Engine
 from semantic.errors import QueryFormatError
+from semantic.never_null import Proof, nothing_known
 from semantic.query.types import Query
 from semantic.results import Value
 from semantic.rollups import Stock
@@ -59,13 +60,21 @@ class Client:
         reader: Reader | None = None,
         environment: str = PRODUCTION,
         rollups: Stock | None = None,
+        never_null: Proof = nothing_known,
         security_context: Mapping[str, Any] | None = None,
         close: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.backend = backend
         """The Ibis backend: its own tables join and combine with the tables that `query` returns."""
-        self._engine = Engine(model, reader or _reader(backend), environment=environment, rollups=rollups, clock=clock)
+        self._engine = Engine(
+            model,
+            reader or _reader(backend),
+            environment=environment,
+            rollups=rollups,
+            never_null=never_null,
+            clock=clock,
+        )
         self._security_context = security_context
         self._close = close
 

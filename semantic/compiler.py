@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from semantic.datamodel.types import Cube, DataModel, DimensionType, Measure
 from semantic.errors import PlanError
+from semantic.never_null import NOTHING, NeverNull, whole_cubes
 from semantic.plan.build import Planner
 from semantic.plan.composed import Built, Stored, full_name, pre_aggregation, tables_of
 from semantic.plan.context import context_paths, context_shape
@@ -92,15 +93,18 @@ class Compiler:
         tables: TableResolver | None = None,
         visible_only: bool = True,
         pre_aggregations: Mapping[str, str] | Built | None = None,
+        never_null: NeverNull = NOTHING,
         cache_size: int = 4096,
     ) -> None:
-        """`pre_aggregations` gives the tables of those that may be read, by `cube.name`; others are not used."""
+        """`pre_aggregations` gives the tables of those that may be read, by `cube.name`; others are not used. Columns
+        in `never_null` are taken to hold no NULL."""
         self.model = model
         self.dialect = dialect
         self.tables = tables
         self.visible_only = visible_only
         self.built = pre_aggregations if isinstance(pre_aggregations, Built) else Built(dict(pre_aggregations or {}))
         self.planner = Planner(model, Members(model), JoinGraph(model))
+        self.whole = whole_cubes(model, never_null)
         self._has_defaults = any(cube.default_filters for cube in model.cubes.values())
         self._texts = Texts(dialect)
         self._context_paths = context_paths(model)
@@ -155,7 +159,9 @@ class Compiler:
 
     def _compile(self, shape: Shape) -> CachedPlan:
         plan = self.planner.plan(shape)
-        builder = SelectBuilder(self.planner, self.dialect, shape, self._table, self._originals(), self._texts)
+        builder = SelectBuilder(
+            self.planner, self.dialect, shape, self._table, self._originals(), self._texts, whole=self.whole
+        )
         used = self._rollup(plan)
         if used is not None and used.source is not None:
             select = rollup_select(builder, plan, used.rollup, used.source)

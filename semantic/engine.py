@@ -16,6 +16,7 @@ from headrace.warehouse import PRODUCTION, Interruptible, Reader
 from semantic.compiler import CompiledQuery, Compiler, TableResolver, resolver
 from semantic.datamodel.types import DataModel
 from semantic.errors import EngineError, QueryFormatError
+from semantic.never_null import NOTHING, NeverNull, Proof, nothing_known
 from semantic.plan.composed import Built
 from semantic.query.parse import DEFAULT_LIMIT, MAX_LIMIT, Request, parse_request
 from semantic.query.types import Query
@@ -81,7 +82,7 @@ class Engine:
     """A data model over a gateway, in one of its environments; SQL is that of the gateway's engine. Thread-safe.
 
     `clock` gives the time that relative date ranges are resolved against, `rollups` the tables that may stand in for
-    others.
+    others, `never_null` the columns that are proved to hold no NULL.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Engine:
         *,
         environment: str = PRODUCTION,
         rollups: Stock | None = None,
+        never_null: Proof = nothing_known,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.model = model
@@ -100,7 +102,8 @@ class Engine:
         self._lock = threading.Lock()
         self._compiler: Compiler | None = None
         self._rollups = rollups or nothing_in_stock("is not read here")
-        self._compiled_for: tuple[Mapping[str, str], Built] = {}, Built()
+        self._never_null = never_null
+        self._compiled_for: tuple[Mapping[str, str], Built, NeverNull] = {}, Built(), NOTHING
 
     def now(self) -> datetime:
         return self._clock()
@@ -118,15 +121,21 @@ class Engine:
         return self.compiler().compile(query, security_context=security_context)
 
     def compiler(self) -> Compiler:
-        """The compiler with its cache of plans; another one once the environment's tables or rollups have changed."""
+        """The compiler with its cache of plans; another one once the environment's tables or rollups have changed, or
+        a key that was never NULL is."""
         places = self._places()
         built = self._rollups(self.model, places)
+        known = self._never_null(self.model, places)
         with self._lock:
-            if self._compiler is None or (places, built) != self._compiled_for:
+            if self._compiler is None or (places, built, known) != self._compiled_for:
                 self._compiler = Compiler(
-                    self.model, dialect=self.reader.dialect, tables=resolver(places), pre_aggregations=built
+                    self.model,
+                    dialect=self.reader.dialect,
+                    tables=resolver(places),
+                    pre_aggregations=built,
+                    never_null=known,
                 )
-                self._compiled_for = places, built
+                self._compiled_for = places, built, known
             return self._compiler
 
     def tables(self) -> TableResolver | None:

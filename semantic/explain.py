@@ -18,6 +18,7 @@ from semantic.plan.rollups import candidates
 from semantic.plan.shape import bind
 from semantic.plan.types import Keys, Part, Plan, Rows, Snapshot, Windowed
 from semantic.query.types import Query
+from semantic.sql.expressions import Scope, counts_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Explanation:
     """Everything that decided about the SQL of a query.
 
     `rollups` gives each candidate the reason against it, "" for the one that is used. `lineage` gives each column of
-    the result the table columns that it is computed from, as `cube.column`.
+    the result the table columns that it is computed from, as `cube.column`. `row_counts` are the counts of keys for
+    which rows are counted instead, since no key is NULL.
     """
 
     compiled: CompiledQuery
@@ -51,6 +53,7 @@ class Explanation:
     multiplied: tuple[str, ...]
     rollups: Mapping[str, str]
     lineage: Mapping[str, tuple[str, ...]]
+    row_counts: tuple[str, ...] = ()
 
     def text(self) -> str:
         """All of it, to be read on a terminal."""
@@ -58,6 +61,7 @@ class Explanation:
             "Plan", *self.plan.lines(1),
             "Joins", *([f"  {path}" for path in self.join_paths] or ["  nothing"]),
             "Multiplied by joins", *([f"  {cube}" for cube in self.multiplied] or ["  nothing"]),
+            "Counted without reading keys", *([f"  {name}" for name in self.row_counts] or ["  nothing"]),
             "Pre-aggregations", *([f"  {name}: {why or 'used'}" for name, why in self.rollups.items()] or ["  none"]),
             "Lineage", *(f"  {key} <- {', '.join(names) or 'constants'}" for key, names in self.lineage.items()),
             "SQL", self.compiled.sql,
@@ -72,7 +76,8 @@ def explain(compiler: Compiler, query: Query, *, security_context: Mapping[str, 
     shape, _ = bind(compiler.admit(asked, security_context=security_context), compiler.model)
     plan = compiler.planner.plan(shape)
     used = compiled.used_pre_aggregations
-    trees = () if used else tuple(_trees(plan))
+    bases = () if used else tuple(_bases(plan))
+    trees = [base.tree for base in bases]
     return Explanation(
         compiled=compiled,
         plan=_rollup_step(plan, used[0]) if used else _plan_step(plan),
@@ -80,16 +85,25 @@ def explain(compiler: Compiler, query: Query, *, security_context: Mapping[str, 
         multiplied=tuple(sorted({cube for tree in trees for cube in tree.multiplied})),
         rollups={found.name: found.reason for found in candidates(compiler.planner, plan, compiler.built)},
         lineage={column.key: lineage(compiler, column.member) for column in compiled.columns},
+        row_counts=tuple(dict.fromkeys(name for base in bases for name in _row_counts(compiler, plan, base))),
     )
 
 
-def _trees(plan: Plan) -> Iterator[JoinTree]:
+def _bases(plan: Plan) -> Iterator[Rows | Keys]:
+    """What reads tables: the parts themselves, and those under windows, moments and stages."""
     for part in plan.parts:
         base = part.base if isinstance(part, (Windowed, Snapshot)) else part
         if isinstance(base, (Rows, Keys)):
-            yield base.tree
+            yield base
         else:
-            yield from _trees(base.inputs)
+            yield from _bases(base.inputs)
+
+
+def _row_counts(compiler: Compiler, plan: Plan, base: Rows | Keys) -> Iterator[str]:
+    if isinstance(base, Keys) or base.raw or base.tree.root not in compiler.whole:
+        return
+    scope = Scope(multiplied=base.tree.multiplied, ungrouped=plan.shape.ungrouped, whole=base.tree.root)
+    yield from (name for name in base.measures if counts_rows(compiler.planner.members.measure(name), scope))
 
 
 def _path(tree: JoinTree) -> str:

@@ -32,7 +32,7 @@ class Scope:
 
     `aliases` renames cubes (a cube's table is else called by its own name). `columns` gives members that are computed
     already, by full name (and `name.granularity`). `multiplied` cubes have repeated rows. `ungrouped` asks for rows
-    instead of aggregates.
+    instead of aggregates. `whole` is a cube whose every row is here with its key, which is not NULL.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -42,6 +42,7 @@ class Scope:
     timezone: str = "UTC"
     masked: frozenset[str] = frozenset()
     shifts: tuple[Shift | KeyShift, ...] = ()
+    whole: str | None = None
 
 
 class Expressions:
@@ -68,7 +69,9 @@ class Expressions:
     def _kept(self, what: str, name: str, scope: Scope, build: Callable[[], exp.Expr]) -> exp.Expr:
         if scope.columns or scope.aliases or scope.shifts or not self.members.is_static(name):
             return build()
-        key = (what, self.members.target(name).full_name, scope.timezone, scope.ungrouped, scope.multiplied)
+        target = self.members.target(name)
+        whole = scope.whole if isinstance(target, Measure) else None
+        key = (what, target.full_name, scope.timezone, scope.ungrouped, scope.multiplied, whole)
         return self.texts.leaf(key, build, self.writer)
 
     # Rows
@@ -220,6 +223,9 @@ class Expressions:
             if scope.ungrouped:
                 return exp.Null()
             raise PlanError(f"'{measure.full_name}' ranks groups", place=measure.full_name, code="multi_stage")
+        if counts_rows(measure, scope):
+            conditions = [wrapped(self.fill(sql, measure.cube, scope)) for sql in measure.filters]
+            return aggregate("count", _only_if(conditions, exp.Literal.number(1)) if conditions else None)
         operand = self.operand(measure, scope)
         if scope.ungrouped:
             return operand if operand is not None else exp.Literal.number(1)
@@ -275,6 +281,13 @@ class Expressions:
             separated = exp.DPipe(this=total, expression=exp.Literal.string("|"))
             total = exp.DPipe(this=separated, expression=self.dialect.text(key))
         return total
+
+
+def counts_rows(measure: Measure, scope: Scope) -> bool:
+    """Whether counting a measure's keys is counting rows, so that no key has to be read: each row has one, neither does
+    a join repeat it, nor is it missing where a join found nothing."""
+    is_whole = scope.whole == measure.cube and measure.cube not in scope.multiplied
+    return is_whole and measure.type == "count" and measure.sql is None and not scope.ungrouped
 
 
 _COUNTS = ("count", "count_distinct", "count_distinct_approx")

@@ -61,15 +61,18 @@ class SelectBuilder:
         originals: Mapping[str, str] | None = None,
         texts: Texts | None = None,
         parameters: Parameters | None = None,
+        whole: frozenset[str] = frozenset(),
     ) -> None:
         """`tables` says where a cube's table is to be read; `originals` gives built original_sql tables by cube;
-        `texts` are those of other statements with the same tables; `parameters` those of the same statement."""
+        `texts` are those of other statements with the same tables; `parameters` those of the same statement; `whole`
+        are the cubes whose keys are never NULL."""
         self.planner = planner
         self.members = planner.members
         self.model = planner.model
         self.shape = shape
         self.tables = tables
         self.originals = originals or {}
+        self.whole = whole
         self.dialect = DIALECTS[dialect]
         self.parameters = parameters or Parameters(self.dialect)
         self.filters = Filters(self.dialect, self.parameters)
@@ -85,7 +88,14 @@ class SelectBuilder:
     def beside(self, shape: Shape) -> SelectBuilder:
         """A builder of another shape's rows inside the same statement."""
         builder = SelectBuilder(
-            self.planner, self.dialect.name, shape, self.tables, self.originals, self.texts, self.parameters
+            self.planner,
+            self.dialect.name,
+            shape,
+            self.tables,
+            self.originals,
+            self.texts,
+            self.parameters,
+            self.whole,
         )
         builder.statement = self.statement
         return builder
@@ -253,6 +263,8 @@ class SelectBuilder:
             timezone=self.shape.timezone,
             masked=self.shape.masked,
             shifts=shifts,
+            # Only the root's rows are all there: what is joined to it, or to keys, may have been missed.
+            whole=tree.root if after is None and tree.root in self.whole else None,
         )
         if any(isinstance(shift, KeyShift) and shift.cube == tree.root and not tree.joins for shift in shifts):
             message = f"a time shift of '{tree.root}' moves what is joined to it, and nothing is"
