@@ -6,6 +6,7 @@ key, and gives aggregates and a sample; numbers may differ by a tolerance, absol
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -140,11 +141,14 @@ def compare(
 ) -> Comparison:
     """Compare two relations on the columns that both have, less `exclude`; names are the same in either case.
 
-    Raises CompareError for an unknown relation or key column, and for a key that is not unique or NULL on a side.
+    Raises CompareError for an unknown relation or column, and for a key that is not unique or NULL on a side.
     """
+    if not math.isfinite(tolerance):
+        raise CompareError(f"{tolerance} is no tolerance: say a number such as 1e-6")
     places = (relation(reader, left), relation(reader, right))
     sides = (_columns(reader, places[0]), _columns(reader, places[1]))
     _check_names(key, places, sides)
+    _check_excluded(exclude, places, sides)
     known = [_pairs(*sides)[name.lower()] for name in key]
     left_out = {name.lower() for name in (*exclude, *key)}
     pairs = tuple(pair for name, pair in _pairs(*sides).items() if name not in left_out)
@@ -243,6 +247,16 @@ def _check_names(key: Sequence[str], places: tuple[Place, Place], sides: tuple[M
             raise CompareError(f"{_said(place)} has no {', '.join(missing)}; it has {names}")
 
 
+def _check_excluded(
+    exclude: Sequence[str], places: tuple[Place, Place], sides: tuple[Mapping[str, Column], ...]
+) -> None:
+    unknown = [name for name in exclude if not any(name.lower() in columns for columns in sides)]
+    if unknown:
+        raise CompareError(
+            f"there is no {', '.join(unknown)} to leave out, neither in {' nor in '.join(map(_said, places))}"
+        )
+
+
 def _check_key(reader: Reader, queries: Queries, side: int, key: Sequence[str]) -> None:
     found = _row(reader, queries.broken_key(side))
     if found["twice"] or found["nulls"]:
@@ -268,6 +282,8 @@ def _total(summary: Mapping[str, Any], number: int, pair: Pair, tolerance: float
     left, right = summary[f"left_total_{number}"], summary[f"right_total_{number}"]
     if left is None or right is None:
         return Total(pair.name, left, right, left is right)
+    if not (math.isfinite(left) and math.isfinite(right)):
+        return Total(pair.name, left, right, left == right or (math.isnan(left) and math.isnan(right)))
     allowed = max(tolerance, _NOISE) if pair.is_inexact else tolerance
     near = abs(float(left) - float(right)) <= allowed * max(1.0, min(abs(float(left)), abs(float(right))))
     return Total(pair.name, left, right, bool(left == right or (allowed and near)))

@@ -19,12 +19,14 @@ Family = Literal["number", "text", "boolean", "time", "local time", "date", "byt
 """Types within a family can be compared as they are; others are compared as texts."""
 
 _NAMES: Mapping[Dialect, Mapping[str, str]] = {
-    "duckdb": {"float": "DOUBLE", "json": "CAST(TO_JSON({}) AS STRING)"},
-    "bigquery": {"float": "FLOAT64", "json": "TO_JSON_STRING({})"},
+    "duckdb": {"float": "DOUBLE", "wide": "HUGEINT", "json": "CAST(TO_JSON({}) AS STRING)"},
+    "bigquery": {"float": "FLOAT64", "wide": "NUMERIC", "json": "TO_JSON_STRING({})"},
 }
+_LARGEST = "1.7976931348623157e308"
+"""The largest finite number: what is further apart is not near, however large the two are."""
 _TESTS: tuple[tuple[Family, tuple[str, ...]], ...] = (
     ("number", ("is_integer", "is_floating", "is_decimal")),
-    ("text", ("is_string", "is_large_string")),
+    ("text", ("is_string", "is_large_string", "is_dictionary")),
     ("boolean", ("is_boolean",)),
     ("date", ("is_date",)),
     ("bytes", ("is_binary", "is_large_binary")),
@@ -77,10 +79,8 @@ class Pair:
         return self.left.is_inexact or self.right.is_inexact
 
     @property
-    def is_subtracted_as_float(self) -> bool:
-        """Unsigned integers have no differences below zero."""
-        unsigned = any(pa.types.is_unsigned_integer(one.type) for one in (self.left, self.right))
-        return self.is_inexact or unsigned
+    def is_integer(self) -> bool:
+        return all(bool(pa.types.is_integer(one.type)) for one in (self.left, self.right))
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,8 @@ class Queries:
         if not self.pairs[number - 1].is_number or not self.tolerance:
             return f"({distinct})"
         size = f"GREATEST(1, LEAST(ABS({self._float(left)}), ABS({self._float(right)})))"
-        near = f"ABS({self._float(left)} - {self._float(right)}) <= {self.tolerance!r} * {size}"
+        gap = f"ABS({self._float(left)} - {self._float(right)})"
+        near = f"{gap} <= {self.tolerance!r} * {size} AND {gap} <= {_LARGEST}"
         return f"({distinct} AND NOT COALESCE({near}, FALSE))"
 
     def _differences(self, number: int, pair: Pair) -> list[str]:
@@ -185,14 +186,20 @@ class Queries:
         if pair.is_number:
             counts["zero"] = f"({left} IS NULL AND {right} = 0) OR ({right} IS NULL AND {left} = 0)"
             counts["flipped"] = f"({left} > 0 AND {right} < 0) OR ({left} < 0 AND {right} > 0)"
-            gap = f"{self._float(left)} - {self._float(right)}" if pair.is_subtracted_as_float else f"{left} - {right}"
-            columns = [f"SUM({left}) AS left_total_{number}", f"SUM({right}) AS right_total_{number}"]
-            columns.append(f"MAX(CASE WHEN {differs} THEN ABS({gap}) END) AS largest_{number}")
+            one, other = (self._wide(value, pair) for value in (left, right))
+            columns = [f"SUM({one}) AS left_total_{number}", f"SUM({other}) AS right_total_{number}"]
+            columns.append(f"MAX(CASE WHEN {differs} THEN ABS({one} - {other}) END) AS largest_{number}")
         counted = (
             f"COUNT(CASE WHEN {differs} AND ({condition}) THEN 1 END) AS {name}_{number}"
             for name, condition in counts.items()
         )
         return [*columns, *counted]
+
+    def _wide(self, value: str, pair: Pair) -> str:
+        """The value in a type that holds sums and differences: ids of all bits leave that of integers by either."""
+        if pair.is_integer:
+            return f"CAST({value} AS {_NAMES[self.dialect]['wide']})"
+        return self._float(value) if pair.is_inexact else value
 
     def _float(self, value: str) -> str:
         return f"CAST({value} AS {_NAMES[self.dialect]['float']})"

@@ -148,6 +148,42 @@ def test_what_is_no_number_is_equal_to_itself_and_to_nothing_else(memory: Memory
     assert compare(memory, "odd", "even", key=["id"], tolerance=tolerance).columns[0].rows == 5
 
 
+@pytest.mark.parametrize("tolerance", [0.0, 1e-6, 10.0])
+def test_the_two_infinities_are_not_near(memory: Memory, tolerance: float) -> None:
+    for table, sign in (("up", ""), ("down", "-")):
+        memory.connection.execute(f"CREATE TABLE {table} AS SELECT 1 AS id, '{sign}Infinity'::DOUBLE AS v")
+    result = compare(memory, "up", "down", key=["id"], tolerance=tolerance)
+    assert (result.columns[0].rows, result.columns[0].sign_flips, result.totals[0].is_equal) == (1, 1, False)
+    assert compare(memory, "up", "up", key=["id"], tolerance=tolerance).totals[0].is_equal
+
+
+def test_a_total_that_is_no_number_equals_itself(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE odd AS SELECT 1 AS id, 'NaN'::DOUBLE AS v")
+    assert compare(memory, "odd", "odd", key=["id"]).totals[0].is_equal
+
+
+@pytest.mark.parametrize(("type_", "low"), [("BIGINT", -(2**63)), ("UBIGINT", 0)])
+def test_ids_of_all_bits_have_exact_differences_and_totals(memory: Memory, type_: str, low: int) -> None:
+    high = low + 2**64 - 1
+    for table, value in (("low", low), ("high", high)):
+        memory.connection.execute(f"CREATE TABLE {table} AS SELECT i AS id, '{value}'::{type_} AS v FROM range(3) t(i)")
+    result = compare(memory, "low", "high", key=["id"])
+    assert result.columns[0].largest_difference == 2**64 - 1
+    assert (result.totals[0].left, result.totals[0].right) == (3 * low, 3 * high)
+
+
+def test_what_is_to_be_left_out_must_be_there(memory: Memory) -> None:
+    with pytest.raises(CompareError, match="there is no amuont to leave out, neither in one nor in one"):
+        compare(memory, "one", "one", key=["id"], exclude=["amuont"])
+    with pytest.raises(CompareError, match="inf is no tolerance"):
+        compare(memory, "one", "one", key=["id"], tolerance=float("inf"))
+
+
+def test_texts_of_a_closed_list_are_texts(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE two AS SELECT id, name::ENUM('a', 'b', 'c') AS name, amount FROM one")
+    assert compare(memory, "one", "two", key=["id"]).is_equal
+
+
 def test_cents_are_told_apart_in_large_sums(memory: Memory) -> None:
     for table, cents in (("ours", "0.01"), ("theirs", "0.02")):
         amount = f"(90000000000000000 + {cents})::DECIMAL(38, 9)"
