@@ -18,7 +18,8 @@ from semantic.datamodel.types import DataModel
 from semantic.errors import EngineError, QueryFormatError
 from semantic.never_null import NOTHING, NeverNull, Proof, nothing_known
 from semantic.plan.composed import Built
-from semantic.query.parse import DEFAULT_LIMIT, MAX_LIMIT, Request, parse_request
+from semantic.query.parse import DEFAULT_LIMIT, MAX_LIMIT, Request
+from semantic.query.parser import Parser
 from semantic.query.types import Query
 from semantic.results import Rows, to_rows
 from semantic.rollups import Stock, nothing_in_stock
@@ -99,6 +100,7 @@ class Engine:
         self.reader = reader
         self.environment = environment
         self._clock = clock
+        self._parser = Parser(model)
         self._lock = threading.Lock()
         self._compiler: Compiler | None = None
         self._rollups = rollups or nothing_in_stock("is not read here")
@@ -114,7 +116,7 @@ class Engine:
         """REST's `query` (an object, or a list of them) as queries. Raises QueryError."""
         if not isinstance(payload, (Mapping, list)):
             raise QueryFormatError('Invalid query format: "value" must be of type object')
-        return parse_request(payload, self.model, now=self._clock(), default_limit=default_limit, max_limit=max_limit)
+        return self._parser.request(payload, now=self._clock(), default_limit=default_limit, max_limit=max_limit)
 
     def compile(self, query: Query, security_context: SecurityContext | None = None) -> CompiledQuery:
         """The SQL for the gateway. Raises QueryError; WarehouseError for an environment that is not there."""

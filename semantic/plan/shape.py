@@ -120,8 +120,8 @@ def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
         )
         for time in query.time_dimensions
     )
-    filters = tuple(binder.filter(entry) for entry in query.filters)
-    guards = tuple(binder.filter(entry) for entry in query.guards)
+    filters = tuple([binder.filter(entry) for entry in query.filters])
+    guards = tuple([binder.filter(entry) for entry in query.guards])
     shape = Shape(
         measures=query.measures,
         dimensions=query.dimensions,
@@ -200,26 +200,33 @@ class Binder:
 
     def filter(self, entry: Filter) -> BoundFilter:
         if isinstance(entry, Group):
-            return BoundGroup(entry.connector, tuple(self.filter(child) for child in entry.children))
+            return BoundGroup(entry.connector, tuple([self.filter(child) for child in entry.children]))
         if isinstance(entry, SqlCondition):
             return entry
         return self.condition(entry)
 
     def condition(self, entry: Condition) -> BoundCondition:
+        operator = entry.operator
+        if operator in WITHOUT_VALUES and not entry.values:
+            return BoundCondition(entry.member, operator, ())
+        null = None in entry.values
         values = [value for value in entry.values if value is not None]
-        null = len(values) < len(entry.values)
-        if entry.operator in DATE_OPERATORS:
+        if operator in DATE_OPERATORS:
             return self._date_condition(entry, values)
-        if entry.operator in SINGLE_VALUE:
+        if operator in SINGLE_VALUE:
             values = values[:1]
             if not values:
                 raise _bad_value(entry, "null", "a value to compare with")
         kind = _value_kind(self.model.member(entry.member))
-        if entry.operator in LIKE_OPERATORS:
-            slots = tuple([self.slot(_escape_like(value)) for value in values])
-            return BoundCondition(entry.member, entry.operator, slots, null, as_text=kind not in ("string", "switch"))
-        slots = tuple([self.slot(self._converted(entry, kind, value)) for value in values])
-        return BoundCondition(entry.member, entry.operator, slots, null)
+        first = len(self.values)
+        if operator in LIKE_OPERATORS:
+            self.values += [_escape_like(value) for value in values]
+        elif kind == "string":
+            self.values += values
+        else:
+            self.values += [self._converted(entry, kind, value) for value in values]
+        as_text = operator in LIKE_OPERATORS and kind not in ("string", "switch")
+        return BoundCondition(entry.member, operator, tuple(range(first, len(self.values))), null, False, as_text)
 
     def _date_condition(self, entry: Condition, values: list[str]) -> BoundCondition:
         if not values:
@@ -247,6 +254,7 @@ DATE_OPERATORS = frozenset(
 LIKE_OPERATORS = frozenset(
     ["contains", "notContains", "startsWith", "notStartsWith", "endsWith", "notEndsWith"]
 )  # fmt: skip
+WITHOUT_VALUES = frozenset(["set", "notSet"])
 SINGLE_VALUE = frozenset(["gt", "gte", "lt", "lte"])
 
 

@@ -6,6 +6,7 @@ import re
 from calendar import monthrange
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from semantic.errors import QueryFormatError
@@ -54,10 +55,14 @@ def parse_time(value: str, zone: ZoneInfo) -> DateRange:
 
 def to_utc(local: datetime, zone: ZoneInfo) -> datetime:
     """A local time as naive UTC. Times that a clock change skips or repeats are taken at the first offset."""
-    if zone.key == "UTC":
-        return local
+    # Times that differ in their fold alone are equal, and are not the same time.
+    return local if zone.key == "UTC" else _to_utc(local, local.fold, zone)
+
+
+@lru_cache(maxsize=4096)
+def _to_utc(local: datetime, fold: int, zone: ZoneInfo) -> datetime:
     try:
-        return local - (local.replace(tzinfo=zone).utcoffset() or timedelta(0))
+        return local - (local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta(0))
     except OverflowError:
         return local
 
@@ -104,6 +109,7 @@ def _moment(words: str, zone: ZoneInfo, local: datetime) -> DateRange:
     return _absolute(words, zone)
 
 
+@lru_cache(maxsize=4096)
 def _absolute(text: str, zone: ZoneInfo) -> DateRange:
     if _DAY.fullmatch(text) is not None:
         start = datetime.fromisoformat(text)

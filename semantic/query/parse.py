@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -47,6 +47,10 @@ class Request:
     queries: tuple[Query, ...]
 
 
+Parse = Callable[[Any], Query]
+"""Parses a single query."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Rows given when a query does not say, and the most it may ask for; None is no limit."""
@@ -67,7 +71,7 @@ def parse_query(
 
     Raises QueryFormatError, UnknownMemberError or LimitExceededError, with the texts of real Cube's API.
     """
-    return _parse(payload, model, now, Limits(default_limit, max_limit))
+    return parse_payload(payload, model, now, Limits(default_limit, max_limit))
 
 
 def parse_request(
@@ -80,24 +84,29 @@ def parse_request(
 ) -> Request:
     """Everything that the `query` of a REST call may be: a query, one with compareDateRange, or a list to blend."""
     limits = Limits(default_limit, max_limit)
+    return parse_with(payload, lambda one: parse_payload(one, model, now, limits))
+
+
+def parse_with(payload: object, parse: Parse) -> Request:
+    """The same with a function that parses the single queries."""
     if isinstance(payload, (list, tuple)):
-        return _parse_blending(payload, model, now, limits)
+        return _parse_blending(payload, parse)
     if not isinstance(payload, Mapping):
         raise QueryFormatError('Invalid query format: "value" must be of type object', place="query")
     compared = _compared(payload)
     if compared is None:
-        return Request("regularQuery", (_parse(payload, model, now, limits),))
+        return Request("regularQuery", (parse(payload),))
     index, ranges = compared
     queries = []
     for date_range in ranges:
         times = list(payload["timeDimensions"])
         times[index] = {key: value for key, value in times[index].items() if key != "compareDateRange"}
         times[index]["dateRange"] = date_range
-        queries.append(_parse({**payload, "timeDimensions": times}, model, now, limits))
+        queries.append(parse({**payload, "timeDimensions": times}))
     return Request("compareDateRangeQuery", tuple(queries))
 
 
-def _parse_blending(payload: Sequence[Any], model: DataModel, now: datetime, limits: Limits) -> Request:
+def _parse_blending(payload: Sequence[Any], parse: Parse) -> Request:
     if not payload:
         raise QueryFormatError("Query param is required", place="query")
     queries = []
@@ -106,7 +115,7 @@ def _parse_blending(payload: Sequence[Any], model: DataModel, now: datetime, lim
             raise QueryFormatError('Invalid query format: "value" must be of type object', place="query")
         if _compared(entry) is not None:
             raise QueryFormatError("Data blending query can not be used with compareDateRange", place="query")
-        queries.append(_parse(entry, model, now, limits))
+        queries.append(parse(entry))
     if len(queries) == 1:
         return Request("regularQuery", tuple(queries))
     granularities = {time.granularity for query in queries for time in query.time_dimensions}
@@ -147,14 +156,15 @@ def _invalid(message: str, place: str) -> QueryFormatError:
 # One query
 
 
-def _parse(payload: Mapping[str, Any], model: DataModel, now: datetime, limits: Limits) -> Query:
+def parse_payload(payload: Any, model: DataModel, now: datetime, limits: Limits) -> Query:
+    """One query, as `parse_query` does it."""
     if not isinstance(payload, Mapping):
         raise _invalid('"value" must be of type object', "query")
     for key in payload:
         if key not in _PROPERTIES:
             raise _invalid(f'"{key}" is not allowed', str(key) or "query")
     timezone = _timezone(payload)
-    zone = _zone(timezone)
+    zone = zone_of(timezone)
     measures = _names(payload, "measures", _MEMBER, _MEMBER_PATTERN)
     named = _names(payload, "dimensions", _DIMENSION, _DIMENSION_PATTERN)
     dimensions = tuple(name for name in named if name.count(".") == 1)
@@ -208,7 +218,8 @@ def _timezones() -> frozenset[str]:
 
 
 @lru_cache(maxsize=1024)
-def _zone(timezone: str) -> ZoneInfo:
+def zone_of(timezone: str) -> ZoneInfo:
+    """The zone of a name that is known to be one."""
     return ZoneInfo(timezone)
 
 
@@ -311,7 +322,7 @@ def _condition(value: Mapping[str, Any], place: str) -> Condition:
     if not values and operator not in _WITHOUT_VALUES:
         shown = json.dumps(dict(value), separators=(",", ":"), ensure_ascii=False)
         raise QueryFormatError(f"Values required for filter: {shown}", place=place, advice="give at least one value")
-    return Condition(name, str(operator), tuple(_value(item, place) for item in values or ()))
+    return Condition(name, str(operator), tuple(filter_value(item, place) for item in values or ()))
 
 
 def _is_text(value: str) -> bool:
@@ -322,7 +333,8 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _value(value: Any, place: str) -> str | None:
+def filter_value(value: Any, place: str) -> str | None:
+    """A value of a condition as a text, or None for NULL. Raises QueryFormatError for what can be neither."""
     if value is None:
         return value
     if isinstance(value, str):
