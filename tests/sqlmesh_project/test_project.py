@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
 import sqlglot
-from sqlmesh import Context
+from sqlmesh import Context, model
 from sqlmesh.core.dialect import parse
 from sqlmesh.core.linter.rule import Rule
 from sqlmesh.core.model import SqlModel, load_sql_based_model
@@ -17,6 +18,8 @@ from sqlmesh_project.external import EXTERNAL_MODELS, external_models
 from sqlmesh_project.funnels.compiler import paths_query
 from sqlmesh_project.funnels.loader import load_funnels
 from sqlmesh_project.funnels.views import entries_query, steps_query
+from sqlmesh_project.models.core import funnel_paths
+from tests.sqlmesh_project.conftest import PROJECT
 from tests.sqlmesh_project.journeys import Event, insert, warehouse
 
 
@@ -91,3 +94,15 @@ def duckdb_sql(sql: str) -> str:
 
 def run(connection: duckdb.DuckDBPyConnection, table: str, sql: str) -> None:
     connection.execute(f"CREATE TABLE {table} AS {duckdb_sql(sql)}")
+
+
+def test_a_description_may_hold_any_character() -> None:
+    text = 'It\'s "mail" @ {{ home }}; -- DROP'
+    funnel = replace(load_funnels()[0], name="addressed", description=text, entry="any", count="totals")
+    funnel_paths.register(funnel)
+    made = (
+        model.get_registry()
+        .pop("core.funnel_paths__addressed")
+        .model(module_path=PROJECT, path=Path(funnel_paths.__file__), dialect="bigquery")
+    )
+    assert made.description == f"One row per entry into the funnel addressed: {text}"

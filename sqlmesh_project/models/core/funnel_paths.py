@@ -55,11 +55,12 @@ def kind(funnel: Funnel) -> dict[str, Any]:
 def register(funnel: Funnel) -> None:
     """Make the model of one funnel."""
     columns = path_columns(funnel)
+    description = f"One row per entry into the funnel {funnel.name}: {funnel.description}"
     model(
         f"core.funnel_paths__{funnel.name}",
         is_sql=True,
         kind=kind(funnel),
-        description=f"One row per entry into the funnel {funnel.name}: {funnel.description}",
+        description=exp.Literal.string(description),  # a text with an @ would be read as an expression
         grains=["entry_key"],
         tags=["funnels"],
         ignored_rules=["nomissingunittest"],
