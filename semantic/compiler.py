@@ -114,7 +114,7 @@ class Compiler:
     def compile(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> CompiledQuery:
         """The SQL of a query. Raises QueryError and its kin when there is none that would be right."""
         asked = with_defaults(query, self.model) if self._has_defaults else query
-        admitted = admit(asked, self.planner.members, security_context, visible_only=self.visible_only)
+        admitted = admit(asked, self.planner, security_context, visible_only=self.visible_only)
         shape, values = bind(admitted, self.model)
         if self._context_paths:
             shape = replace(shape, context=context_shape(self._context_paths, security_context))
@@ -134,7 +134,7 @@ class Compiler:
 
     def admit(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> Query:
         """The query as this caller may ask it, with the row filters of access policies; what REST echoes."""
-        return admit(query, self.planner.members, security_context, visible_only=self.visible_only)
+        return admit(query, self.planner, security_context, visible_only=self.visible_only)
 
     def _quoted(self, name: str) -> str:
         return exp.Identifier(this=name, quoted=True).sql(self.dialect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, cast
 
@@ -288,7 +289,24 @@ class CubeBuilder:
         mask = item.get("mask")
         if isinstance(mask, Record):
             return self.expression(mask["sql"], f"{item.path}.mask")
-        return cast("str | float | bool | None", mask)
+        if isinstance(mask, str):
+            return self._literal(mask, item)
+        return cast("float | bool | None", mask)
+
+    def _literal(self, text: str, item: Record) -> str | float | bool | None:
+        """A mask that is text: an expression, as in Cube, so that a text has quotes of its own."""
+        known: dict[str, bool] = {"true": True, "false": False}
+        try:
+            value = known[text.strip()] if text.strip() in known else ast.literal_eval(text.strip())
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            value = None
+        if isinstance(value, (str, int, float)):
+            return value
+        message = (
+            f"`{text}` is not a constant: write a text in quotes of its own (mask: \"'{text}'\"), a number, a boolean"
+        )
+        self.report.add(item.place_of("mask"), f"{item.path}.mask", "mask", message)
+        return None
 
     def _dimension(self, item: Record) -> Dimension:
         self._check_dimension(item)

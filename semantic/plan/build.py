@@ -10,11 +10,20 @@ from semantic.errors import PlanError
 from semantic.plan.filling import filled_series
 from semantic.plan.joins import Hint, JoinGraph, JoinTree, mentioned_cubes
 from semantic.plan.members import Members, changes_grain
-from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape
+from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape, parted
 from semantic.plan.snapshots import INDIFFERENT, base_groups, by_choice, snapshot
 from semantic.plan.stages import staged
 from semantic.plan.types import Group, Keys, Part, Plan, Rows, Snapshot, Staged, Value, Where, Windowed
-from semantic.plan.windows import ADDITIVE, base_unit, check_type, series_of, series_range, series_unit, whole_range
+from semantic.plan.windows import (
+    ADDITIVE,
+    base_unit,
+    check_shown,
+    check_type,
+    series_of,
+    series_range,
+    series_unit,
+    whole_range,
+)
 from semantic.query.parse import EMPTY
 from semantic.query.types import SqlCondition
 
@@ -129,7 +138,7 @@ class Planner:
         """Conditions over rows, and conditions over measures (HAVING). An `or` of both has no meaning."""
         rows: list[BoundFilter] = []
         aggregates: list[BoundFilter] = []
-        for entry in flattened(filters):
+        for entry in parted(filters):
             kinds = {self.members.is_measure(name) for name in filter_members(entry)}
             if len(kinds) > 1:
                 message = "You cannot use dimension and measure in same condition"
@@ -200,6 +209,7 @@ class Planner:
         series = series_of(groups, shape.times, times)
         if series is None:
             return next(self._aggregates([leaf], tree, groups, whole_range(where, window)))
+        check_shown(shape, leaf, (series.time.name, series.time.target))
         # What joins repeat is counted by its keys, and those do not add up over buckets either.
         raw = measure.type not in ADDITIVE or (measure.cube in tree.multiplied and measure.type == "count")
         granularity = series.time.granularity or "day"
@@ -280,15 +290,6 @@ def where_members(where: Where) -> tuple[str, ...]:
 def alias_of(name: str) -> str:
     """The column alias of a member: `orders.created_at` -> `orders__created_at`."""
     return name.replace(".", "__")
-
-
-def flattened(filters: Sequence[BoundFilter]) -> Iterator[BoundFilter]:
-    """Conditions with the outer `and`s taken apart."""
-    for entry in filters:
-        if isinstance(entry, BoundGroup) and (entry.connector == "and" or len(entry.children) == 1):
-            yield from flattened(entry.children)
-        else:
-            yield entry
 
 
 def filter_members(entry: BoundFilter) -> tuple[str, ...]:

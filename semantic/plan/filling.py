@@ -26,7 +26,7 @@ def filled_series(shape: Shape, groups: Sequence[Group], values: Sequence[Value]
     ranged = any(time.range is not None and time.granularity is not None for time in shape.times)
     if shape.ungrouped or (asked is None and (len(buckets) != 1 or not ranged)):
         return None
-    if any(group.granularity is not None and group.name in shape.masked for group in groups):
+    if any(group.granularity is not None and shape.hides(group.name, group.target) for group in groups):
         return None
     dimensions = [members.dimension(group.name) for group in groups if group.granularity]
     return series_of(groups, shape.times, dimensions)

@@ -32,6 +32,7 @@ class Members:
         self._targets: dict[str, AnyMember] = {}
         self._dependencies: dict[str, Dependencies] = {}
         self._leaves: dict[str, tuple[str, ...]] = {}
+        self._touched: dict[str, tuple[str, ...]] = {}
         self._made: dict[str, Measure | Dimension] = {}
         self._static: dict[str, bool] = {}
         # Names that tables and cubes have in a statement, so that nothing else may.
@@ -172,6 +173,34 @@ class Members:
                     self._collect(f"{path[-1]}.{referred}", hints, subs, depth + 1)
                 elif not any(path[-1] == hint[-1] for hint in hints):
                     hints.setdefault(path)
+
+    def touched(self, name: str) -> tuple[str, ...]:
+        """The members whose values a member's SQL takes up: itself, what a view's stands for, and all that these refer
+        to; a count takes up the key that it counts. A sub_query dimension has a statement of its own, and ends it."""
+        found = self._touched.get(name)
+        if found is None:
+            every: dict[str, None] = {}
+            self._touch(name, every)
+            found = self._touched[name] = tuple(every)
+        return found
+
+    def _touch(self, name: str, found: dict[str, None]) -> None:
+        member = self.lookup(name)
+        if member is None or name in found:
+            return
+        found[name] = None
+        if member.alias_of is not None:
+            self._touch(member.alias_of.name, found)
+            return
+        if isinstance(member, Dimension) and member.sub_query:
+            return
+        if isinstance(member, Measure) and member.sql is None and member.case is None:
+            for key in self.model.cubes[member.cube].primary_key:
+                self._touch(key.full_name, found)
+        for sql in snippets(member):
+            for path, referred in references(sql):
+                if referred:
+                    self._touch(f"{path[-1]}.{referred}", found)
 
     def leaves(self, name: str) -> tuple[str, ...]:
         """The measures that a measure is computed from after grouping: itself unless it only combines others."""

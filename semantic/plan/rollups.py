@@ -68,6 +68,8 @@ def mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
         return f"pre-aggregations of type {rollup.type} are not used to answer queries"
     if plan.shape.ungrouped:
         return "the query asks for ungrouped rows"
+    if plan.shape.masked:
+        return "an access policy masks members of the query"
     return (
         _segment_mismatch(planner, plan, rollup)
         or _context_mismatch(planner, rollup)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -72,10 +72,11 @@ class BoundCondition:
 
 @dataclass(frozen=True, slots=True)
 class BoundGroup:
-    """Conditions under `and` or `or`."""
+    """Conditions under `and` or `or`. A `guard` is an access policy's, and looks at what is behind masks."""
 
     connector: Literal["and", "or"]
     children: tuple[BoundFilter, ...]
+    guard: bool = False
 
 
 BoundFilter = BoundCondition | BoundGroup | SqlCondition
@@ -98,6 +99,7 @@ class Shape:
     join_hints: tuple[tuple[str, ...], ...]
     guards: tuple[BoundFilter, ...] = ()
     masked: frozenset[str] = frozenset()
+    shown_where: tuple[tuple[str, BoundFilter], ...] = ()
     context: tuple[tuple[tuple[str, ...], int], ...] = ()
     """What the security context has of what the data model looks at: paths, with the length of a list, else -1."""
 
@@ -105,6 +107,10 @@ class Shape:
     def conditions(self) -> tuple[BoundFilter, ...]:
         """The query's filters and the guards of access policies."""
         return (*self.filters, *self.guards)
+
+    def hides(self, *names: str) -> bool:
+        """Whether a member is masked by any of its names: the view's, or the cube's."""
+        return not self.masked.isdisjoint(names)
 
 
 def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
@@ -122,6 +128,8 @@ def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
     )
     filters = tuple([binder.filter(entry) for entry in query.filters])
     guards = tuple([binder.filter(entry) for entry in query.guards])
+    if query.masked:
+        guards = tuple(BoundGroup("and", (guard,), guard=True) for guard in parted(guards))
     shape = Shape(
         measures=query.measures,
         dimensions=query.dimensions,
@@ -136,8 +144,18 @@ def bind(query: Query, model: DataModel) -> tuple[Shape, tuple[Value, ...]]:
         join_hints=query.join_hints,
         guards=guards,
         masked=query.masked,
+        shown_where=tuple((name, binder.filter(entry)) for name, entry in query.shown_where),
     )
     return shape, tuple(binder.values)
+
+
+def parted(filters: Sequence[BoundFilter]) -> Iterator[BoundFilter]:
+    """Conditions with the outer `and`s taken apart."""
+    for entry in filters:
+        if isinstance(entry, BoundGroup) and not entry.guard and (entry.connector == "and" or len(entry.children) == 1):
+            yield from parted(entry.children)
+        else:
+            yield entry
 
 
 def bind_constants(entry: Filter, model: DataModel, timezone: str) -> BoundFilter:

@@ -12,6 +12,7 @@ from semantic.errors import PlanError
 from semantic.plan.members import Members
 from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape, bind_constants
 from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Snapshot, Staged, Windowed
+from semantic.plan.windows import check_shown
 from semantic.query.types import Condition, Filter
 from semantic.query.types import Group as QueryGroup
 
@@ -36,7 +37,6 @@ def staged(measure: Measure, groups: tuple[Group, ...], shape: Shape, members: M
         order=(),
         limit=None,
         offset=0,
-        masked=frozenset(),
     )
     inputs = plan(inner)
     shifts = tuple(one for entry in stage.time_shift for one in _shifts(entry, groups, shape, members, measure))
@@ -111,6 +111,10 @@ def _shifts(
     times |= {group.target for group in groups if group.granularity}
     if entry.time_dimension is not None:
         times &= {members.dimension(entry.time_dimension).full_name}
+    for asked in shape.times:
+        target = members.dimension(asked.dimension).full_name
+        if target in times:
+            check_shown(shape, measure.full_name, (asked.dimension, target))
     if entry.name is not None:
         entry = _named(entry.name, times, members, measure)
     for time in sorted(times):

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from semantic.datamodel.intervals import UNITS, parse_interval, smallest_unit
 from semantic.datamodel.types import Dimension, Measure, RollingWindow
-from semantic.errors import PlanError
-from semantic.plan.shape import MOST_BUCKETS, BoundTime
+from semantic.errors import HiddenMemberError, PlanError
+from semantic.plan.shape import MOST_BUCKETS, BoundTime, Shape
 from semantic.plan.types import Group, Series, Where, WindowRange
 
 ADDITIVE = ("sum", "count", "min", "max")
@@ -21,6 +21,13 @@ def check_type(measure: Measure) -> None:
         message = f"'{measure.full_name}' has a rolling_window, but type {measure.type} cannot be aggregated again"
         advice = "put the rolling_window on the measures that it is computed from"
         raise PlanError(message, place=measure.full_name, advice=advice, code="rolling_window")
+
+
+def check_shown(shape: Shape, measure: str, time: Sequence[str]) -> None:
+    """Raise HiddenMemberError for what goes along a time that the caller sees only masked."""
+    if shape.hides(*time):
+        message = f"'{measure}' goes along '{time[0]}', which an access policy masks for you"
+        raise HiddenMemberError(message, place=time[0], advice="ask for it without the time, or for another time")
 
 
 def series_of(groups: Sequence[Group], times: Sequence[BoundTime], dimensions: Sequence[Dimension]) -> Series | None:

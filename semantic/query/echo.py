@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from semantic.query.types import Condition, Filter, Group, Query, TimeDimension
@@ -29,9 +30,17 @@ def echo(query: Query) -> dict[str, Any]:
         echoed["joinHints"] = [list(hint) for hint in query.join_hints]
     echoed["filters"] = [_filter(entry) for entry in (*query.filters, *query.guards)]
     echoed["rowLimit"] = query.limit
+    if query.masked:
+        echoed["maskedMembers"] = list(_masked(query))
     if query.order is not None:
         echoed["order"] = [{"id": entry.member, "desc": entry.descending} for entry in query.order]
     return echoed
+
+
+def _masked(query: Query) -> Iterator[dict[str, Any]]:
+    where = dict(query.shown_where)
+    for name in sorted(query.masked):
+        yield {"member": name, "filter": _filter(where[name])} if name in where else {"member": name}
 
 
 def _time(time: TimeDimension) -> dict[str, Any]:

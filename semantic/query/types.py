@@ -80,7 +80,7 @@ class Query:
 
     `order` is None when the caller gave none (the default order then applies) and () when he asked for no order.
     `guards` are the row filters of access policies, which nothing in a data model can lift.
-    `masked` names the members that an access policy shows only masked.
+    `masked` names the members that an access policy shows only masked, `shown_where` the rows on which it shows one.
     `limit` is None for no limit. `ungrouped` asks for rows, not groups.
     `given` is the request as it came: the echo (semantic.query.echo) has the optional keys that it has.
     """
@@ -99,5 +99,6 @@ class Query:
     join_hints: tuple[tuple[str, ...], ...] = ()
     guards: tuple[Filter, ...] = ()
     masked: frozenset[str] = frozenset()
+    shown_where: tuple[tuple[str, Filter], ...] = ()
     response_format: Literal["default", "compact", "columnar"] = "default"
     given: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)

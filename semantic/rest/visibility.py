@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from semantic.datamodel.types import AccessPolicy, DataModel, Member
-from semantic.plan.policy import applies
+from semantic.plan.callers import applies
 from semantic.rest.meta import Visible
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from semantic.datamodel.intervals import parse_interval
 from semantic.datamodel.templates import LOCAL_TIME, PLACEHOLDER
-from semantic.datamodel.types import Case, DataModel, Dimension, Measure, Reference, Segment, Sql
+from semantic.datamodel.types import Case, DataModel, Dimension, Measure, Reference, Sql
 from semantic.errors import PlanError
 from semantic.plan.members import AnyMember, Members
 from semantic.plan.types import KeyShift, Shift
@@ -21,6 +21,7 @@ from semantic.sql.dialects import (
     quoted,
     shifted,
 )  # fmt: skip
+from semantic.sql.masks import Masks, ShownWhere
 from semantic.sql.texts import Texts, Writer, is_atom
 
 Fill = Callable[[Reference], exp.Expr]
@@ -32,7 +33,8 @@ class Scope:
 
     `aliases` renames cubes (a cube's table is else called by its own name). `columns` gives members that are computed
     already, by full name (and `name.granularity`). `multiplied` cubes have repeated rows. `ungrouped` asks for rows
-    instead of aggregates. `whole` is a cube whose every row is here with its key, which is not NULL.
+    instead of aggregates. `masked` members show their masks. `joined`: the parts of a query stand here side by side,
+    and no rows. `whole` is a cube whose every row is here with its key, which is not NULL.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -42,32 +44,48 @@ class Scope:
     timezone: str = "UTC"
     masked: frozenset[str] = frozenset()
     shifts: tuple[Shift | KeyShift, ...] = ()
+    joined: bool = False
     whole: str | None = None
+
+    @property
+    def bare(self) -> Scope:
+        """The same without masks: for keys, joins, and what is not shown."""
+        return replace(self, masked=frozenset()) if self.masked else self
 
 
 class Expressions:
-    """Builds the expressions of one data model for one dialect. `special` fills FILTER_PARAMS and SECURITY_CONTEXT."""
+    """Builds the expressions of one data model for one dialect. `special` fills FILTER_PARAMS and SECURITY_CONTEXT;
+    `shown_where` gives the rows on which a masked member is shown."""
 
-    def __init__(self, model: DataModel, members: Members, dialect: Dialect, special: Fill, texts: Texts) -> None:
+    def __init__(
+        self,
+        model: DataModel,
+        members: Members,
+        dialect: Dialect,
+        special: Fill,
+        texts: Texts,
+        shown_where: ShownWhere = lambda _name, _scope: None,
+    ) -> None:
         self.model = model
         self.members = members
         self.dialect = dialect
         self.special = special
         self.texts = texts
         self.writer = Writer(dialect.name, dialect.adapted)
+        self.masks = Masks(self, shown_where)
 
     # Texts: what depends on nothing but the data model is written once
 
     def member(self, name: str, scope: Scope) -> exp.Expr:
         """Any member in a scope: dimensions and segments of rows, measures aggregated."""
-        return self._kept("member", name, scope, lambda: self._member(name, scope))
+        return self._kept("member", name, scope, lambda: self.unkept(name, scope))
 
     def time(self, name: str, granularity: str, scope: Scope) -> exp.Expr:
         """A time dimension's bucket, in local time."""
         return self._kept(granularity, name, scope, lambda: self._time(name, granularity, scope))
 
     def _kept(self, what: str, name: str, scope: Scope, build: Callable[[], exp.Expr]) -> exp.Expr:
-        if scope.columns or scope.aliases or scope.shifts or not self.members.is_static(name):
+        if scope.columns or scope.aliases or scope.shifts or scope.masked or not self.members.is_static(name):
             return build()
         target = self.members.target(name)
         whole = scope.whole if isinstance(target, Measure) else None
@@ -76,21 +94,21 @@ class Expressions:
 
     # Rows
 
-    def _member(self, name: str, scope: Scope) -> exp.Expr:
+    def leaf(self, name: str, scope: Scope) -> exp.Expr:
+        """A measure among its rows: what is computed from it is masked, where the result is put together."""
+        if not scope.masked:
+            return self.member(name, scope)
+        return self.measure(self.members.measure(name), scope)
+
+    def unkept(self, name: str, scope: Scope) -> exp.Expr:
+        """Any member in a scope, as a tree of its own."""
         target = self.members.target(name)
+        hidden = self.masks.hidden(name, target, scope) if scope.masked else None
+        if hidden is not None:
+            return self.masks.member(hidden, name, target, scope)
         if isinstance(target, Measure):
             return self.measure(target, scope)
         return self.row(target, scope)
-
-    def shown(self, name: str, scope: Scope) -> exp.Expr:
-        """A member as a column of the result: itself, or its mask where an access policy says so."""
-        if name not in scope.masked:
-            return self.member(name, scope)
-        member = self.members.target(name)
-        mask = None if isinstance(member, Segment) else member.mask
-        if isinstance(mask, Sql):
-            return self.fill(mask, member.cube, scope)
-        return exp.convert(mask)
 
     def row(self, member: AnyMember, scope: Scope) -> exp.Expr:
         """A dimension or segment of one row."""
@@ -175,10 +193,13 @@ class Expressions:
         name = f"{reference.path[-2]}.{reference.path[-1]}"
         if reference.granularity:
             return self._time(name, reference.granularity, scope)
-        return self._member(name, scope)
+        return self.unkept(name, scope)
 
     def _time(self, name: str, granularity: str, scope: Scope) -> exp.Expr:
         dimension = self.members.dimension(name)
+        hidden = self.masks.hidden(name, dimension, scope) if scope.masked else None
+        if hidden is not None:
+            return self.masks.time(hidden, name, granularity, scope)
         known = scope.columns.get(f"{dimension.full_name}.{granularity}")
         if known is not None:
             return known.copy()
@@ -271,7 +292,7 @@ class Expressions:
 
     def key(self, cube: str, scope: Scope) -> exp.Expr | None:
         """The primary key of a cube's row as one value; None when there is no key."""
-        keys = [self.row(dimension, scope) for dimension in self.model.cubes[cube].primary_key]
+        keys = [self.row(dimension, scope.bare) for dimension in self.model.cubes[cube].primary_key]
         if not keys:
             return None
         if len(keys) == 1:

@@ -23,7 +23,7 @@ def completed(builder: SelectBuilder, select: exp.Select, plan: Plan) -> exp.Sel
         return select
     for position, value in enumerate(plan.values, start=len(plan.groups)):
         instead = builder.members.measure(value.name).fill_nulls_with
-        if instead is not None and value.name not in plan.shape.masked:
+        if instead is not None and not plan.shape.hides(value.name, value.target):
             shown = select.expressions[position]
             shown.set("this", exp.Coalesce(this=shown.this, expressions=[exp.convert(instead)]))
     return select

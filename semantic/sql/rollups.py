@@ -24,13 +24,14 @@ def rollup_select(builder: SelectBuilder, plan: Plan, rollup: PreAggregation, so
     columns = read_from(builder, select, needed, source)
     known: dict[str, exp.Expr] = {leaf: _total(builder, leaf, columns) for leaf in leaves}
     known |= {name: columns.member(name) for name in needed.dimensions}
-    scope = Scope(columns=known, timezone=builder.shape.timezone, masked=builder.shape.masked)
+    scope = Scope(columns=known, timezone=builder.shape.timezone)
     shown = [
         exp.Alias(this=_group(builder, group, rollup, columns, scope), alias=quoted(group.alias))
         for group in plan.groups
     ]
     shown += [
-        exp.Alias(this=builder.expressions.shown(value.name, scope), alias=quoted(value.alias)) for value in plan.values
+        exp.Alias(this=builder.expressions.member(value.name, scope), alias=quoted(value.alias))
+        for value in plan.values
     ]
     select.set("expressions", shown)
     _restrict(builder, select, plan, rollup, columns, scope)
@@ -66,8 +67,8 @@ def _total(builder: SelectBuilder, leaf: str, columns: Columns) -> exp.Expr:
 
 
 def _group(builder: SelectBuilder, group: Group, rollup: PreAggregation, columns: Columns, scope: Scope) -> exp.Expr:
-    if group.granularity is None or group.name in scope.masked:
-        return builder.expressions.shown(group.name, scope)
+    if group.granularity is None:
+        return builder.expressions.member(group.name, scope)
     stored = next(time for time in rollup.time_dimensions if time.dimension == group.target)
     value = columns.time(stored)
     if stored.granularity == group.granularity:

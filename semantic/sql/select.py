@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -13,7 +13,7 @@ from semantic.datamodel.types import Cube, Dimension, Join
 from semantic.errors import PlanError
 from semantic.plan.build import Planner, alias_of, filter_members
 from semantic.plan.joins import JoinTree
-from semantic.plan.shape import BoundFilter, BoundRange, BoundTime, Shape
+from semantic.plan.shape import BoundFilter, BoundGroup, BoundRange, BoundTime, Shape
 from semantic.plan.stages import kept_filters
 from semantic.plan.types import Group, Keys, KeyShift, Part, Plan, Rows, Shift, Snapshot, Staged, Value, Where, Windowed
 from semantic.sql.dialects import DIALECTS, column, quoted
@@ -78,7 +78,10 @@ class SelectBuilder:
         self.filters = Filters(self.dialect, self.parameters)
         specials = Specials(planner, shape, self.filters)
         self.texts = texts or Texts(dialect)
-        self.expressions = Expressions(self.model, self.members, self.dialect, specials.fill, self.texts)
+        self.expressions = Expressions(
+            self.model, self.members, self.dialect, specials.fill, self.texts, self._shown_where
+        )
+        self.masked = shape.masked
         self.statement = Statement(taken=self.members.taken)
 
     def build(self, plan: Plan) -> exp.Select:
@@ -129,11 +132,19 @@ class SelectBuilder:
             shifts=part.shifts,
         )
         columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
-        columns += [self._aliased(self.expressions.shown(value.name, scope), value.alias) for value in plan.values]
+        columns += [self._aliased(self.expressions.member(value.name, scope), value.alias) for value in plan.values]
         select.set("expressions", columns)
         self.where(select, part.where, scope)
         self._group_by(select, len(part.groups), ungrouped=plan.shape.ungrouped)
         conditions = self._conditions(plan, scope)
+        if (
+            self.masked
+            and not part.groups
+            and not plan.shape.ungrouped
+            and not any(one.find(exp.AggFunc) for one in columns)
+        ):
+            # Masks aggregate nothing, and still are one row.
+            conditions.append(exp.GTE(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0)))
         if conditions:
             key = "where" if plan.shape.ungrouped else "having"
             self._restrict(select, key, conditions)
@@ -163,8 +174,12 @@ class SelectBuilder:
         return self.statement.add(f"{part.tree.root}_{'rows' if part.raw else 'totals'}", select)
 
     def _computed(self, name: str, scope: Scope, *, raw: bool) -> exp.Expr:
+        masked = self.expressions.masks.leaf(self.members.measure(name), scope)
+        if masked is not None and raw:
+            message = f"'{name}' is masked for you by SQL, of which no window, stage or choice of a moment can be made"
+            raise PlanError(message, place=name, advice="ask without it", code="mask")
         if not raw:
-            return self.expressions.member(name, scope)
+            return masked or self.expressions.leaf(name, scope)
         operand = self.expressions.operand(self.members.measure(name), scope)
         return exp.Literal.number(1) if operand is None else operand
 
@@ -184,7 +199,7 @@ class SelectBuilder:
         aliases = {group.alias for group in part.groups}
         for key in self.model.cubes[part.cube].primary_key:
             if key_alias(key) not in aliases:
-                columns.append(self._aliased(self.expressions.row(key, scope), key_alias(key)))
+                columns.append(self._aliased(self.expressions.row(key, scope.bare), key_alias(key)))
         select.set("expressions", columns)
         select.set("distinct", exp.Distinct())
         self.where(select, part.where, scope)
@@ -199,8 +214,11 @@ class SelectBuilder:
         else:
             owners = [(n, cte) for part, cte in zip(plan.parts, names, strict=True) for n in part_measures(part)]
         known = {name: column(alias_of(name), cte) for name, cte in owners}
-        scope = Scope(columns=known, timezone=plan.shape.timezone, masked=plan.shape.masked)
         first = names[0]
+        if plan.shape.shown_where:
+            plain = (group for group in plan.groups if group.granularity is None)
+            known = {group.target: column(group.alias, first) for group in plain} | known
+        scope = Scope(columns=known, timezone=plan.shape.timezone, masked=plan.shape.masked, joined=True)
         select = exp.Select()
         select.set("from_", exp.From(this=exp.Table(this=quoted(first))))
         for name in names[1:]:
@@ -212,7 +230,7 @@ class SelectBuilder:
                 join.set("on", conjunction(matches))
             select.append("joins", join)
         columns = [self._aliased(column(group.alias, first), group.alias) for group in plan.groups]
-        columns += [self._aliased(self.expressions.shown(value.name, scope), value.alias) for value in plan.values]
+        columns += [self._aliased(self.expressions.member(value.name, scope), value.alias) for value in plan.values]
         select.set("expressions", columns)
         conditions = self._conditions(plan, scope)
         if conditions:
@@ -261,7 +279,7 @@ class SelectBuilder:
             multiplied=multiplied,
             ungrouped=ungrouped,
             timezone=self.shape.timezone,
-            masked=self.shape.masked,
+            masked=self.masked,
             shifts=shifts,
             # Only the root's rows are all there: what is joined to it, or to keys, may have been missed.
             whole=tree.root if after is None and tree.root in self.whole else None,
@@ -290,7 +308,7 @@ class SelectBuilder:
         """A declared join: the table, and the condition."""
 
         def build() -> exp.Expr:
-            condition = self.expressions.fill(join.sql, join.source, self._rekeyed(join, scope))
+            condition = self.expressions.fill(join.sql, join.source, self._rekeyed(join, scope.bare))
             return self._left_join(self.table(join.target), condition)
 
         own = self.model.cubes[join.target].sql
@@ -319,7 +337,7 @@ class SelectBuilder:
 
     def _key_matches(self, cube: str, keys: str, scope: Scope) -> exp.Expr:
         matches: list[exp.Expr] = [
-            exp.EQ(this=column(key_alias(key), keys), expression=wrapped(self.expressions.row(key, scope)))
+            exp.EQ(this=column(key_alias(key), keys), expression=wrapped(self.expressions.row(key, scope.bare)))
             for key in self.model.cubes[cube].primary_key
         ]
         return conjunction(matches)
@@ -389,6 +407,7 @@ class SelectBuilder:
         inner_shape = replace(
             self.shape, measures=(measure,), dimensions=tuple(key.full_name for key in keys), times=(), segments=(),
             filters=(), guards=(), order=(), limit=None, offset=0, ungrouped=False, join_hints=(),
+            masked=self.masked - {key.full_name for key in keys},
         )  # fmt: skip
         if dimension.propagate_filters_to_sub_query or dimension.multi_stage is not None:
             inner_shape = replace(inner_shape, filters=self._propagated(dimension), segments=self.shape.segments)
@@ -400,8 +419,10 @@ class SelectBuilder:
         plan = self.planner.plan(inner_shape)
         plan = replace(plan, values=(Value("value", measure, measure),))
         outer, self.statement = self.statement, Statement(taken=self.members.taken)
+        masked, self.masked = self.masked, inner_shape.masked
         select = self.select(plan)
         inner, self.statement = self.statement, outer
+        self.masked = masked
         for name, body in inner.ctes.items():
             free = self.statement.add(f"{alias_of(dimension.full_name)}_{name}", body)
             _rename_table(select, name, free)
@@ -410,7 +431,7 @@ class SelectBuilder:
         alias = sub_alias(dimension.full_name)
         # What a multi-stage dimension is computed per may be NULL; a primary key is not.
         same = self.dialect.same if dimension.multi_stage is not None else _equal
-        matches = [same(wrapped(self.expressions.row(key, scope)), column(key_alias(key), alias)) for key in keys]
+        matches = [same(wrapped(self.expressions.row(key, scope.bare)), column(key_alias(key), alias)) for key in keys]
         return self._left_join(
             exp.Subquery(this=select, alias=exp.TableAlias(this=quoted(alias))), conjunction(matches)
         )
@@ -445,7 +466,8 @@ class SelectBuilder:
             conditions += reach_conditions(self, reach, scope)
         conditions += [self._operand(self.expressions.member(name, scope)) for name in where.segments]
         for entry in where.filters:
-            condition = self.filters.filter(entry, lambda name: self.expressions.member(name, scope))
+            seen = scope.bare if isinstance(entry, BoundGroup) and entry.guard else scope
+            condition = self.filters.filter(entry, partial(self.expressions.member, scope=seen))
             if condition is not None:
                 conditions.append(self._operand(condition))
         if conditions:
@@ -457,6 +479,11 @@ class SelectBuilder:
             return self.filters.local_range(span, wrapped(self.expressions.local(dimension, scope)))
         value = self.dialect.instant(self.expressions.member(time.dimension, scope))
         return self.filters.range(span, wrapped(value))
+
+    def _shown_where(self, name: str, scope: Scope) -> exp.Expr | None:
+        """The rows on which a masked member is shown as it is; None for none. Of a measure, the groups."""
+        entry = dict(self.shape.shown_where).get(name)
+        return None if entry is None else self.filters.filter(entry, lambda n: self.expressions.member(n, scope))
 
     def _operand(self, condition: exp.Expr) -> exp.Expr:
         return exp.Paren(this=condition) if is_either(condition) else condition
@@ -481,11 +508,9 @@ class SelectBuilder:
         """A column to group by."""
         if group.local and group.granularity is None:
             return self.expressions.local(self.members.dimension(group.name), scope)
-        if group.granularity is not None and group.name not in scope.masked:
+        if group.granularity is not None:
             return self.expressions.time(group.name, group.granularity, scope)
-        if group.inner:
-            return self.expressions.member(group.name, scope)
-        return self.expressions.shown(group.name, scope)
+        return self.expressions.member(group.name, scope.bare if group.inner else scope)
 
     # Names
 

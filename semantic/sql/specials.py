@@ -44,13 +44,18 @@ class Specials:
         """The query's conditions that speak of nothing but the wanted members."""
         for time in self.shape.times:
             reference = wanted.get(self._target(time.dimension))
-            if time.range is not None and reference is not None:
+            if time.range is not None and reference is not None and not self._is_masked(time.dimension):
                 yield self._range(time.range, reference)
         rows, _ = self.planner.split_filters(self.shape.conditions)
         for entry in rows:
             names = {self._target(name) for name in filter_members(entry)}
-            if names and names <= set(wanted):
+            seen = isinstance(entry, BoundGroup) and entry.guard
+            if names and names <= set(wanted) and (seen or not any(map(self._is_masked, filter_members(entry)))):
                 yield self._entry(entry, wanted)
+
+    def _is_masked(self, name: str) -> bool:
+        """Whether a condition is over a mask, of which the tables know nothing."""
+        return self.shape.hides(name, self._target(name))
 
     def _target(self, name: str) -> str:
         return self.planner.members.target(name).full_name

@@ -10,7 +10,7 @@ import pytest
 from semantic.compiler import CompiledQuery, Compiler
 from semantic.datamodel.load import load_sources
 from semantic.errors import HiddenMemberError, QueryError
-from semantic.plan.policy import evaluate
+from semantic.plan.callers import evaluate
 from semantic.query.parse import parse_query
 
 MODEL = load_sources(
@@ -22,9 +22,10 @@ cubes:
     joins: [{ name: visits, relationship: one_to_many, sql: "{CUBE}.id = {visits}.person_id" }]
     dimensions:
       - { name: id, sql: id, type: number, primary_key: true }
-      - { name: name, sql: name, type: string, mask: "***" }
+      - { name: name, sql: name, type: string, mask: "'***'" }
       - { name: email, sql: email, type: string }
       - { name: region, sql: region, type: string }
+      - { name: domain, sql: "SPLIT_PART({email}, '@', 2)", type: string }
       - { name: secret, sql: secret, type: string, public: false }
       - { name: visit_count, sql: "{visits.count}", type: number, sub_query: true }
     measures:
@@ -44,10 +45,21 @@ cubes:
         row_level: { allow_all: true }
   - name: visits
     sql_table: visits
-    dimensions: [{ name: id, sql: id, type: number, primary_key: true }]
-    measures: [{ name: count, type: count }]
+    dimensions:
+      - { name: id, sql: id, type: number, primary_key: true }
+      - { name: at, sql: at, type: time, mask: { sql: "DATE_TRUNC('YEAR', {CUBE}.at)" } }
+    measures:
+      - { name: count, type: count }
+      - { name: rolling, type: count, rolling_window: { trailing: 1 month } }
+      - name: before
+        multi_stage: true
+        type: number
+        sql: "{count}"
+        time_shift: [{ time_dimension: at, interval: 1 month, type: prior }]
     access_policy:
       - group: "*"
+        member_level: { includes: "*", excludes: [at] }
+        member_masking: { includes: [at] }
         row_level: { filters: [{ member: id, operator: gt, values: [100] }] }
 views:
   - name: seen
@@ -97,11 +109,28 @@ def test_no_stage_lifts_a_row_filter() -> None:
     assert '"people"."id" IS NULL' not in result.sql
 
 
-def test_masked_values_and_no_filter_over_them() -> None:
+def test_masked_values_and_filters_over_masks() -> None:
     result = compiled(SALES, dimensions=["people.name", "people.region"])
     assert "'***' AS \"people__name\"" in result.sql
-    with pytest.raises(HiddenMemberError):
-        compiled(SALES, measures=["people.count"], filters=[{"member": "people.name", "operator": "set"}])
+    one = {"member": "people.name", "operator": "equals", "values": ["Ada"]}
+    filtered = compiled(SALES, dimensions=["people.region"], filters=[one]).sql
+    assert "'***' = $1" in filtered
+    assert '"name"' not in filtered
+
+
+def test_what_is_computed_from_a_denied_member_is_denied() -> None:
+    with pytest.raises(HiddenMemberError, match=r"'people\.email', which the query needs"):
+        compiled(SALES, dimensions=["people.domain"])
+
+
+@pytest.mark.parametrize("measure", ["visits.rolling", "visits.before"])
+def test_nothing_goes_along_a_masked_time(measure: str) -> None:
+    months = {"dimension": "visits.at", "granularity": "month", "dateRange": ["2024-01-01", "2024-03-31"]}
+    with pytest.raises(HiddenMemberError, match=r"goes along 'visits\.at', which an access policy masks"):
+        compiled(STAFF, measures=[measure], timeDimensions=[months])
+    assert "DATE_TRUNC('MONTH', DATE_TRUNC('YEAR'" in compiled(
+        STAFF, measures=["visits.count"], timeDimensions=[months]
+    ).sql.replace("\n", "")
 
 
 def test_a_sub_query_over_limited_rows_is_refused() -> None:
