@@ -128,9 +128,8 @@ def test_nothing_goes_along_a_masked_time(measure: str) -> None:
     months = {"dimension": "visits.at", "granularity": "month", "dateRange": ["2024-01-01", "2024-03-31"]}
     with pytest.raises(HiddenMemberError, match=r"goes along 'visits\.at', which an access policy masks"):
         compiled(STAFF, measures=[measure], timeDimensions=[months])
-    assert "DATE_TRUNC('MONTH', DATE_TRUNC('YEAR'" in compiled(
-        STAFF, measures=["visits.count"], timeDimensions=[months]
-    ).sql.replace("\n", "")
+    bucket = """DATE_TRUNC('month', CAST(DATE_TRUNC('YEAR', "visits"."at") AS TIMESTAMP))"""
+    assert bucket in compiled(STAFF, measures=["visits.count"], timeDimensions=[months]).sql
 
 
 def test_a_sub_query_over_limited_rows_is_refused() -> None:
