@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from semantic.datamodel.types import DataModel
+from semantic.query.filter_dates import dated
+from semantic.query.parse import zone_of
 from semantic.query.types import Condition, Filter, Query, SqlCondition
 
 
@@ -20,7 +23,8 @@ def with_defaults(query: Query, model: DataModel) -> Query:
             if default.member in spoken_of or spoken_of & set(default.unless):
                 continue
             values = tuple(None if value is None else _text(value) for value in default.values)
-            found.append(Condition(default.member, default.operator, values))
+            condition = Condition(default.member, default.operator, values)
+            found.append(dated(condition, zone_of(query.timezone), query.now or datetime.now(UTC)))
     return replace(query, filters=(*query.filters, *found)) if found else query
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from semantic.datamodel.types import AccessPolicy, Cube, DataModel
 from semantic.errors import HiddenMemberError, PlanError
@@ -11,6 +12,8 @@ from semantic.plan.build import Planner
 from semantic.plan.callers import SecurityContext, applies, resolved
 from semantic.plan.implied import is_implied
 from semantic.plan.members import Members, references
+from semantic.query.filter_dates import dated
+from semantic.query.parse import zone_of
 from semantic.query.types import Condition, Filter, Group, Query, SqlCondition
 
 _DOCS = "https://cube.dev/docs/schema/reference/joins#setting-a-primary-key"
@@ -49,7 +52,9 @@ def admit(
         names = [name for name in touched if name.split(".")[0] == one.cube.name]
         filters += one.row_filters(names, asked, context)
         masks |= one.masks(names, context)
-    return _masked(replace(query, guards=_combined(filters)), masks, members)
+    zone, now = zone_of(query.timezone), query.now or datetime.now(UTC)
+    masks = {name: where and dated(where, zone, now) for name, where in masks.items()}
+    return _masked(replace(query, guards=_combined([dated(one, zone, now) for one in filters])), masks, members)
 
 
 def _masked(query: Query, masks: Mapping[str, Filter | None], members: Members) -> Query:

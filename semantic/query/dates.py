@@ -20,7 +20,7 @@ _FROM_TO = re.compile(r"from\s+(.+?)\s+to\s+(.+)")
 _AGO = re.compile(rf"(\d{{1,6}})\s+{_UNIT}s?\s+(ago|from now)")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _TIME = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?", re.IGNORECASE
+    r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?", re.IGNORECASE
 )
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _SPANS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -121,7 +121,9 @@ def _absolute(text: str, zone: ZoneInfo) -> DateRange:
     moment = datetime.fromisoformat(f"{match[1]}T{match[2]}:{match[3] or '00'}").replace(microsecond=int(fraction))
     if match[5] is not None:
         offset = match[5].upper().replace("Z", "+00:00")
-        aware = datetime.fromisoformat(moment.isoformat() + (offset if ":" in offset else f"{offset[:3]}:{offset[3:]}"))
+        aware = datetime.fromisoformat(
+            moment.isoformat() + (offset if ":" in offset else f"{offset[:3]}:{offset[3:] or '00'}")
+        )
         moment = aware.astimezone(zone).replace(tzinfo=None)
     return DateRange(moment, moment)
 

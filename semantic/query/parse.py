@@ -16,6 +16,7 @@ from semantic.datamodel.properties import GRANULARITIES, OPERATORS
 from semantic.datamodel.types import DataModel, Dimension, Measure, Segment
 from semantic.errors import LimitExceededError, QueryFormatError, UnknownMemberError
 from semantic.query.dates import parse_range
+from semantic.query.filter_dates import dated
 from semantic.query.types import Condition, DateRange, Filter, Group, Order, Query, TimeDimension
 
 QueryType = Literal["regularQuery", "compareDateRangeQuery", "blendingQuery"]
@@ -174,7 +175,7 @@ def parse_payload(payload: Any, model: DataModel, now: datetime, limits: Limits)
         dimensions=dimensions,
         time_dimensions=(*_time_dimensions(payload, zone, now), *bucketed),
         segments=_names(payload, "segments", _MEMBER, _MEMBER_PATTERN),
-        filters=_filters(payload),
+        filters=tuple(dated(entry, zone, now) for entry in _filters(payload)),
         order=_order(payload),
         limit=_limit(payload, limits),
         offset=_count(payload, "offset") or 0,
@@ -184,6 +185,7 @@ def parse_payload(payload: Any, model: DataModel, now: datetime, limits: Limits)
         join_hints=_join_hints(payload),
         response_format=_response_format(payload),
         given=payload,
+        now=now,
     )
     if not (query.measures or query.dimensions or any(time.granularity for time in query.time_dimensions)):
         raise QueryFormatError(EMPTY, place="query")

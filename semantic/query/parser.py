@@ -11,6 +11,7 @@ from typing import Any
 from semantic.datamodel.types import DataModel
 from semantic.errors import QueryFormatError
 from semantic.query.dates import parse_range
+from semantic.query.filter_dates import DATED, resolved_dates
 from semantic.query.parse import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -173,7 +174,7 @@ def _filled(template: Query, values: _Values, payload: Any, now: datetime) -> Qu
         template.dimensions,
         times,
         template.segments,
-        tuple([_with_values(entry, lists) for entry in template.filters]),
+        tuple([_with_values(entry, lists, template.timezone, now) for entry in template.filters]),
         template.order,
         template.limit,
         template.offset,
@@ -183,14 +184,18 @@ def _filled(template: Query, values: _Values, payload: Any, now: datetime) -> Qu
         template.join_hints,
         response_format=template.response_format,
         given=payload,
+        now=now,
     )
 
 
-def _with_values(entry: Filter, lists: Iterator[Sequence[Any]]) -> Filter:
+def _with_values(entry: Filter, lists: Iterator[Sequence[Any]], timezone: str, now: datetime) -> Filter:
     if type(entry) is Group:
-        return Group(entry.connector, tuple([_with_values(child, lists) for child in entry.children]))
+        return Group(entry.connector, tuple([_with_values(one, lists, timezone, now) for one in entry.children]))
     if type(entry) is Condition and entry.values is _TO_FILL:
-        return Condition(entry.member, entry.operator, tuple([filter_value(one, "") for one in next(lists)]))
+        values: tuple[str | None, ...] = tuple([filter_value(one, "") for one in next(lists)])
+        if entry.operator in DATED:
+            values = resolved_dates(entry.operator, values, zone_of(timezone), now)
+        return Condition(entry.member, entry.operator, values)
     return entry
 
 

@@ -82,6 +82,7 @@ class Query:
     `guards` are the row filters of access policies, which nothing in a data model can lift.
     `masked` names the members that an access policy shows only masked, `shown_where` the rows on which it shows one.
     `limit` is None for no limit. `ungrouped` asks for rows, not groups.
+    `now` is what words like `last month` are about, also those of access policies; None for the time of asking.
     `given` is the request as it came: the echo (semantic.query.echo) has the optional keys that it has.
     """
 
@@ -102,3 +103,4 @@ class Query:
     shown_where: tuple[tuple[str, Filter], ...] = ()
     response_format: Literal["default", "compact", "columnar"] = "default"
     given: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    now: datetime | None = field(default=None, compare=False, repr=False)
