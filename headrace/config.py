@@ -18,6 +18,17 @@ CONFIG_FILE = "config.yaml"
 SECTION = "headrace"
 WAREHOUSE_FILE = "warehouse.duckdb"
 
+_WHOLE_NUMBERS = (
+    "session_gap_seconds",
+    "session_cap_seconds",
+    "lookback_days",
+    "consent_window_days",
+    "identity_window_days",
+    "source_grace_hours",
+    "source_patience_days",
+)
+_DAY = 86400
+
 
 class ServeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the embedded server listens and whom it lets in."""
@@ -144,7 +155,7 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.env
         data=data,
         gateway=gateway,
         sources=MappingProxyType({name: data / path for name, path in section.sources.items()}),
-        variables=MappingProxyType(_mapping(content, "variables")),
+        variables=MappingProxyType(_variables(content)),
         serve=_serve(section.serve, environ, root),
         cost=section.cost,
         semantic=section.semantic,
@@ -174,6 +185,20 @@ def _mapping(content: Mapping[str, object], key: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise ConfigError(f"{CONFIG_FILE}: `{key}` must be a mapping")
     return value
+
+
+def _variables(content: Mapping[str, object]) -> dict[str, object]:
+    """The constants of the models; what they cannot compute with is refused here, with its name."""
+    variables = _mapping(content, "variables")
+    for name in _WHOLE_NUMBERS:
+        value = variables.get(name, 0)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise ConfigError(f"{CONFIG_FILE}: variables.{name} must be a whole number from 0 on, not {value!r}")
+        if name == "session_cap_seconds" and value > _DAY:
+            raise ConfigError(
+                f"{CONFIG_FILE}: variables.{name} must be {_DAY} at most: runs look for sessions a day back"
+            )
+    return variables
 
 
 def _gateway(content: Mapping[str, object], environ: Mapping[str, str]) -> str:

@@ -82,6 +82,24 @@ def test_what_cannot_be(project: Path, text: str, environ: dict[str, str], messa
         load_settings(project, environ)
 
 
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("session_gap_seconds: 30 minutes", "session_gap_seconds must be a whole number from 0 on, not '30 minutes'"),
+        ("lookback_days: -1", "lookback_days must be a whole number from 0 on, not -1"),
+        ("consent_window_days: true", "consent_window_days must be a whole number from 0 on, not True"),
+        ("session_cap_seconds: 86401", "session_cap_seconds must be 86400 at most: runs look for sessions a day back"),
+    ],
+)
+def test_variables_that_models_cannot_compute_with(project: Path, variable: str, message: str) -> None:
+    path = project / "config.yaml"
+    path.write_text(path.read_text().replace("session_gap_seconds: 1800", variable))
+    with pytest.raises(ConfigError, match=message):
+        load_settings(project, {})
+    path.write_text(path.read_text().replace(variable, "session_cap_seconds: 86400"))
+    assert load_settings(project, {}).variables == {"session_cap_seconds": 86400}
+
+
 def test_sqlmesh_gets_its_part(project: Path) -> None:
     append(project, "disable_anonymized_analytics: true\nheadrace: {data: var}\n")
     config = sqlmesh_config(load_settings(project, {}))
