@@ -15,7 +15,8 @@ from headrace.arrivals import Arrivals, find_arrivals, remember_build
 from headrace.bigquery.shipping import ship_landed
 from headrace.config import Settings
 from headrace.models import apply_models
-from headrace.rollups import build_rollups, outdate_rollups
+from headrace.rollup_changes import Computed, narrow_rollups, outdate_rollups
+from headrace.rollups import build_rollups
 from headrace.terminal import Terminal
 from headrace.waiting import remember_tables
 from headrace.warehouse import LAYERS, PRODUCTION, open_gateway, open_reader, open_warehouse
@@ -46,8 +47,11 @@ def build(settings: Settings, *, environment: str, restate: bool, terminal: Term
         from headrace.cost.report import hold_budget
 
         hold_budget(settings, environment, terminal)
-    outdate_rollups(settings)
-    waiting = apply_models(settings, environment, span, arrivals.tables, terminal)
+    rollups = outdate_rollups(settings)
+    changes: list[Computed] = []
+    on_computed = changes.append if settings.bigquery is None else None
+    waiting = apply_models(settings, environment, span, arrivals.tables, terminal, on_computed)
+    narrow_rollups(settings, rollups, changes)
     report = _check(settings, environment, terminal)
     _remember(settings, environment, arrivals, waiting, is_restated=restate or not arrivals.late)
     if settings.semantic.rollups and settings.bigquery is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from headrace.config import Settings
 from headrace.errors import BuildError
+from headrace.rollup_changes import OnComputed
 from headrace.terminal import Terminal
 from headrace.waiting import model_tables
 from headrace.warehouse import PRODUCTION
@@ -37,17 +38,22 @@ class Span:
 
 
 def apply_models(
-    settings: Settings, environment: str, arrived: Span | None, tables: Iterable[str], terminal: Terminal
+    settings: Settings,
+    environment: str,
+    arrived: Span | None,
+    tables: Iterable[str],
+    terminal: Terminal,
+    on_computed: OnComputed | None = None,
 ) -> Mapping[str, tuple[str, ...]]:
     """Bring an environment up to date: changed models and missing days first, then the days of `arrived`.
 
     `tables` are the raw tables that `arrived` is about; everything downstream of them is computed again over it, in one
-    restatement. Days are built as far as any source has come: who asks for a build wants what there is. Returns the
-    models that wait for sources, each with the raw tables that it reads. Style and unit tests are for `make lint` and
-    `make test`. Raises WarehouseError where BigQuery refuses, and BuildError with the reason of each model that failed;
-    what was there before then stands.
+    restatement; `on_computed` hears of all that was computed. Days are built as far as any source has come: who asks
+    for a build wants what there is. Returns the models that wait for sources, each with the raw tables that it reads.
+    Style and unit tests are for `make lint` and `make test`. Raises WarehouseError where BigQuery refuses, and
+    BuildError with the reason of each model that failed; what was there before then stands.
     """
-    with _failures_told(settings), _context(settings, terminal) as context, waiting_for_nobody():
+    with _failures_told(settings), _context(settings, terminal, on_computed) as context, waiting_for_nobody():
         plan = _build_plan(context, environment)
         is_first = environment == PRODUCTION and plan.context_diff.is_new_environment
         context.apply(plan)
@@ -97,7 +103,7 @@ def _restate(context: Context, environment: str, span: Span, tables: Iterable[st
 
 
 @contextmanager
-def _context(settings: Settings, terminal: Terminal) -> Iterator[Context]:
+def _context(settings: Settings, terminal: Terminal, on_computed: OnComputed | None) -> Iterator[Context]:
     """SQLMesh's context with our progress display, closed at the end so that others may open the warehouse."""
     from sqlmesh import Context
     from sqlmesh.core.console import set_console
@@ -108,7 +114,7 @@ def _context(settings: Settings, terminal: Terminal) -> Iterator[Context]:
     gc.set_threshold(*RARE_COLLECTIONS)
     with warnings.catch_warnings(), terminal.progress() as progress:
         warnings.simplefilter("ignore")
-        console = ProgressConsole(progress)
+        console = ProgressConsole(progress, on_computed)
         set_console(console)
         context = Context(paths=str(settings.project))
         try:

@@ -2,51 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import duckdb
-import msgspec
 import pyarrow as pa
-import sqlglot
 from sqlglot import exp
 
 from headrace.config import Settings
 from headrace.errors import BuildError
-from headrace.warehouse import PRODUCTION, Reader, fetch, open_warehouse, resolve_tables
+from headrace.rollup_records import RECORDS, Stored, asking, create_records, place_sql, schema_of, write_record
+from headrace.warehouse import PRODUCTION, Reader, open_warehouse, resolve_tables
 from semantic.compiler import Compiler, resolver
 from semantic.datamodel.load import load_data_model
 from semantic.datamodel.types import DataModel
 from semantic.errors import SemanticError
 from semantic.plan.composed import Built
+from semantic.refresh import Span
 from semantic.rollups import (
-    SCHEMA,
     Blueprint,
+    Present,
     Record,
     Stock,
     blueprints,
+    due_spans,
     fault,
     in_stock,
+    is_current,
     is_due,
     nothing_in_stock,
+    part_sql,
 )
-
-RECORDS = "builds"
-"""The table of what was built, beside the rollups. None of them is called so: theirs have `__` in their names."""
-_STORED = """
-    SELECT schema_name, table_name, estimated_size AS row_count, NULL AS sql FROM duckdb_tables()
-    UNION ALL
-    SELECT schema_name, view_name, NULL, sql FROM duckdb_views() WHERE NOT internal
-"""
-Ask = Callable[[str], pa.Table]
-Place = tuple[str, str]
-"""Schema and name, in small letters: DuckDB takes them for the same."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,8 @@ class Standing:
 def build_rollups(
     settings: Settings, environment: str, only: str | None = None, now: datetime | None = None
 ) -> tuple[Record, ...]:
-    """Build what is not there, not fresh or due by its refresh key; `only` one of them, in any case.
+    """Build what is not there, not fresh or due by its refresh key, of partitioned tables the partitions that can have
+    changed; `only` one of them, whole and in any case.
 
     All in one transaction: after a BuildError, which names the rollup, the tables are as before. Without `only`, tables
     of rollups that are declared no longer are dropped.
@@ -72,18 +63,21 @@ def build_rollups(
     schema = schema_of(environment)
     with open_warehouse(settings, read_only=False) as backend:
         connection = backend.con
-        plans = _plans(settings, connection, environment)
-        warehouse = _Warehouse.read(_asking(connection), schema)
-        due = _chosen(plans, only) or [
-            plan for plan in plans if is_due(plan, warehouse.records.get(plan.name), warehouse.states(plan.reads), now)
+        compiler, plans = plans_of(settings, connection, environment)
+        stored = Stored.read(asking(connection), schema)
+        todo = [_Todo(plan, stored.present(plan, now), None) for plan in _chosen(plans, only)] or [
+            _Todo(plan, present, due_spans(plan, record, present))
+            for plan in plans
+            for present, record in [(stored.present(plan, now), stored.records.get(plan.name))]
+            if is_due(plan, record, present)
         ]
-        gone = [] if only else list(set(warehouse.records) - {plan.name for plan in plans})
+        gone = [] if only else list(set(stored.records) - {plan.name for plan in plans})
         connection.begin()
         try:
-            _create_records(connection, schema)
-            built = tuple(_build(connection, schema, plan, warehouse.states(plan.reads), now) for plan in due)
+            create_records(connection, schema)
+            built = tuple(_build(connection, schema, compiler, stored, one) for one in todo)
             for name in gone:
-                _drop(connection, schema, warehouse.records[name])
+                _drop(connection, schema, stored.records[name])
             connection.commit()
         except BaseException:
             connection.rollback()
@@ -94,30 +88,15 @@ def build_rollups(
 def list_rollups(settings: Settings, environment: str) -> tuple[Standing, ...]:
     """Every rollup that is declared, and whether its table is there and fresh."""
     _require_duckdb(settings)
+    now, schema = datetime.now(UTC), schema_of(environment)
     with open_warehouse(settings, read_only=True) as backend:
-        plans = _plans(settings, backend.con, environment)
-        warehouse = _Warehouse.read(_asking(backend.con), schema_of(environment))
-    return tuple(
-        Standing(
-            plan.name,
-            f"{schema_of(environment)}.{plan.table}",
-            record := warehouse.records.get(plan.name),
-            fault(plan, record, warehouse.states(plan.reads)),
+        _, plans = plans_of(settings, backend.con, environment)
+        stored = Stored.read(asking(backend.con), schema)
+        return tuple(
+            Standing(plan.name, f"{schema}.{plan.table}", record, fault(plan, record, stored.present(plan, now)))
+            for plan in plans
+            for record in [stored.records.get(plan.name)]
         )
-        for plan in plans
-    )
-
-
-def outdate_rollups(settings: Settings) -> None:
-    """Let nobody read a rollup until it is built again: a build of the models is about to change what they were made
-    of."""
-    with open_warehouse(settings, read_only=False) as backend:
-        found = backend.con.execute(
-            f"SELECT schema_name FROM duckdb_tables() WHERE table_name = '{RECORDS}' AND starts_with(schema_name, ?)",
-            [SCHEMA],
-        ).fetchall()
-        for (schema,) in found:
-            backend.con.execute(f"UPDATE {_place(schema, RECORDS)} SET is_outdated = true")
 
 
 def open_stock(settings: Settings, reader: Reader, environment: str) -> Stock:
@@ -130,33 +109,32 @@ def open_stock(settings: Settings, reader: Reader, environment: str) -> Stock:
 
 
 class WarehouseStock:
-    """The rollups of DuckDB's file that may be read, looked up again whenever the file has changed. Thread-safe."""
+    """The rollups of DuckDB's file that may be read, looked up again whenever the file has changed, or the time of a
+    refresh key is over. Thread-safe."""
 
     def __init__(self, reader: Reader, path: Path, environment: str) -> None:
         self._reader = reader
         self._path = path
         self._schema = schema_of(environment)
         self._lock = threading.Lock()
-        self._known: tuple[object, Built] | None = None
+        self._known: tuple[object, datetime | None, Built] | None = None
 
     def __call__(self, model: DataModel, places: Mapping[str, str]) -> Built:
-        version = (file_version(self._path), places)
+        version, now = (file_version(self._path), places), datetime.now(UTC)
         with self._lock:
-            if self._known is None or self._known[0] != version:
-                self._known = version, self._find(model, places)
-            return self._known[1]
+            known = self._known
+            if known is None or known[0] != version or (known[1] is not None and now >= known[1]):
+                built, until = self._find(model, places, now)
+                self._known = version, until, built
+                return built
+            return known[2]
 
-    def _find(self, model: DataModel, places: Mapping[str, str]) -> Built:
+    def _find(self, model: DataModel, places: Mapping[str, str], now: datetime) -> tuple[Built, datetime | None]:
         def ask(sql: str) -> pa.Table:
             return self._reader.fetch(sql, (), lambda _: nullcontext())
 
-        warehouse = _Warehouse.read(ask, self._schema)
-        return in_stock(model, "duckdb", places, self._schema, warehouse.records, warehouse.states)
-
-
-def schema_of(environment: str) -> str:
-    """The schema of an environment's rollups."""
-    return SCHEMA if environment == PRODUCTION else f"{SCHEMA}__{environment.lower()}"
+        stored = Stored.read(ask, self._schema)
+        return in_stock(model, "duckdb", places, self._schema, stored.records, lambda plan: stored.present(plan, now))
 
 
 def _require_duckdb(settings: Settings) -> None:
@@ -171,16 +149,15 @@ def file_version(path: Path) -> object:
     return [(one.st_ino, one.st_mtime_ns, one.st_size) for one in found]
 
 
-def _asking(connection: duckdb.DuckDBPyConnection) -> Ask:
-    return lambda sql: fetch(connection, sql, (), lambda _: nullcontext())
-
-
-def _plans(settings: Settings, connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Blueprint, ...]:
+def plans_of(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, environment: str
+) -> tuple[Compiler, tuple[Blueprint, ...]]:
+    """How an environment's rollups are built, and what compiles their parts. Raises BuildError, DataModelError."""
     found = resolve_tables(connection, environment)
     places = {} if environment == PRODUCTION else {".".join(key): ".".join(place) for key, place in found.items()}
-    model = load_data_model(settings.data_model)
+    compiler = Compiler(load_data_model(settings.data_model), tables=resolver(places), visible_only=False)
     try:
-        return blueprints(Compiler(model, tables=resolver(places), visible_only=False))
+        return compiler, blueprints(compiler)
     except SemanticError as error:
         raise BuildError(f"a rollup cannot be built: {error}; {getattr(error, 'advice', '')}") from error
 
@@ -196,87 +173,42 @@ def _chosen(plans: Sequence[Blueprint], only: str | None) -> list[Blueprint]:
 
 
 @dataclass(frozen=True)
-class _Warehouse:
-    """What is stored: the records of rollups by name, and tables and views by (schema, name)."""
+class _Todo:
+    """A rollup to build: all of it, or the partitions in `spans`."""
 
-    records: Mapping[str, Record]
-    stored: Mapping[Place, tuple[int | None, str | None]]
-
-    @classmethod
-    def read(cls, ask: Ask, schema: str) -> _Warehouse:
-        stored = {
-            (row["schema_name"].lower(), row["table_name"].lower()): (row["row_count"], row["sql"])
-            for row in ask(_STORED).to_pylist()
-        }
-        rows = ask(f"FROM {_place(schema, RECORDS)}").to_pylist() if (schema, RECORDS) in stored else []
-        found = [_record(row) for row in rows if (schema, row["table_name"].lower()) in stored]
-        return cls({record.name: record for record in found}, stored)
-
-    def states(self, tables: Sequence[str]) -> dict[str, str]:
-        """The state of each table that is there: what stands behind its name, and how many rows were ever in it."""
-        found = {table: self._state(_parts(table), ()) for table in tables}
-        return {table: state for table, state in found.items() if state}
-
-    def _state(self, place: Place, above: tuple[Place, ...]) -> str:
-        if place not in self.stored or place in above:
-            return ""
-        rows, sql = self.stored[place]
-        if sql is None:
-            return f"{'.'.join(place)}: {rows}"
-        inner = [self._state(one, (*above, place)) for one in _read_by(sql) if one != place]
-        return "; ".join([hashlib.sha256(sql.encode()).hexdigest()[:12], *inner])
-
-
-def _parts(table: str) -> Place:
-    schema, _, name = table.lower().partition(".")
-    return schema, name
-
-
-@lru_cache(maxsize=4096)
-def _read_by(view: str) -> tuple[Place, ...]:
-    """The tables that the text of a view mentions."""
-    tables = sqlglot.parse_one(view, read="duckdb").find_all(exp.Table)
-    return tuple(sorted({((table.db or "main").lower(), table.name.lower()) for table in tables}))
-
-
-def _record(row: Mapping[str, object]) -> Record:
-    states = msgspec.json.decode(str(row["states"]), type=dict[str, str])
-    return msgspec.convert({**row, "table": row["table_name"], "rows": row["row_count"], "states": states}, Record)
-
-
-def _create_records(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
-    connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-    connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {_place(schema, RECORDS)} (name VARCHAR NOT NULL, table_name VARCHAR NOT NULL, "
-        "definition VARCHAR NOT NULL, states JSON NOT NULL, row_count BIGINT NOT NULL, built_at TIMESTAMPTZ NOT NULL, "
-        "is_outdated BOOLEAN NOT NULL)"
-    )
+    plan: Blueprint
+    present: Present
+    spans: tuple[Span, ...] | None
 
 
 def _build(
-    connection: duckdb.DuckDBPyConnection, schema: str, plan: Blueprint, states: Mapping[str, str], now: datetime
+    connection: duckdb.DuckDBPyConnection, schema: str, compiler: Compiler, stored: Stored, todo: _Todo
 ) -> Record:
-    place = _place(schema, plan.table)
+    plan, place = todo.plan, place_sql(schema, todo.plan.table)
+    states = todo.present.states
     try:
-        connection.execute(f"CREATE OR REPLACE TABLE {place} AS {plan.sql}")
+        if todo.spans is None or plan.partitions is None:
+            connection.execute(f"CREATE OR REPLACE TABLE {place} AS {plan.sql}")
+        else:
+            column = exp.column(plan.partitions.column, quoted=True).sql("duckdb")
+            for span in todo.spans:
+                connection.execute(f"DELETE FROM {place} WHERE {column} >= ? AND {column} < ?", list(span))
+                connection.execute(f"INSERT INTO {place} {part_sql(compiler, plan, span)}")
+            if not is_current(plan, stored.records[plan.name], todo.present):
+                # Its author says that the other partitions have not changed; nobody knows.
+                states = {}
     except duckdb.Error as error:
         raise BuildError(f"rollup {plan.name} could not be built, and none was: {error}") from error
+    if plan.refresh.sql and todo.present.key is None:
+        raise BuildError(f"rollup {plan.name} could not be built, and none was: the SQL of its refresh key fails")
     counted = connection.execute(f"SELECT count(*) FROM {place}").fetchone()
-    record = Record(plan.name, plan.table, plan.definition, states, int(counted[0]) if counted else 0, now, False)
-    records = _place(schema, RECORDS)
-    connection.execute(f"DELETE FROM {records} WHERE name = ?", [plan.name])
-    connection.execute(
-        f"INSERT INTO {records} VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [record.name, record.table, record.definition, msgspec.json.encode(dict(states)).decode(), record.rows, now,
-         False],
-    )  # fmt: skip
+    rows = int(counted[0]) if counted else 0
+    at = todo.present.at
+    record = Record(plan.name, plan.table, plan.definition, states, rows, at, False, (), todo.present.key)
+    write_record(connection, schema, record)
     return record
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, schema: str, record: Record) -> None:
-    connection.execute(f"DROP TABLE IF EXISTS {_place(schema, record.table)}")
-    connection.execute(f"DELETE FROM {_place(schema, RECORDS)} WHERE name = ?", [record.name])
-
-
-def _place(schema: str, table: str) -> str:
-    return exp.table_(table, db=schema, quoted=True).sql("duckdb")
+    connection.execute(f"DROP TABLE IF EXISTS {place_sql(schema, record.table)}")
+    connection.execute(f"DELETE FROM {place_sql(schema, RECORDS)} WHERE name = ?", [record.name])

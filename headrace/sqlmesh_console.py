@@ -7,13 +7,17 @@ from typing import Any
 from rich.progress import Progress, TaskID
 from sqlmesh.core.console import NoopConsole
 
+from headrace.rollup_changes import OnComputed, computed
+
 
 class ProgressConsole(NoopConsole):
     """One bar while models are computed; what failed and what was warned of is kept for the report."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, on_computed: OnComputed | None = None) -> None:
+        """`on_computed` hears of all that was computed, whether its audits hold or not."""
         self._progress = progress
         self._task: TaskID | None = None
+        self._on_computed = on_computed
         self.failures: list[str] = []
         self.warnings: list[str] = []
 
@@ -21,7 +25,9 @@ class ProgressConsole(NoopConsole):
         total = sum(len(intervals) for intervals in batched_intervals.values())
         self._task = self._progress.add_task("computing models", total=total)
 
-    def update_snapshot_evaluation_progress(self, snapshot: Any, *_: Any, **__: Any) -> None:
+    def update_snapshot_evaluation_progress(self, snapshot: Any, interval: Any, *_: Any, **__: Any) -> None:
+        if self._on_computed is not None and snapshot.is_model:
+            self._on_computed(computed(snapshot, interval))
         if self._task is not None:
             name = snapshot.node.name if hasattr(snapshot, "node") else str(snapshot)
             self._progress.update(self._task, advance=1, description=f"computing {name}")

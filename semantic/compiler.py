@@ -21,7 +21,7 @@ from semantic.plan.policy import admit
 from semantic.plan.rollups import Candidate, candidates, rollup_query
 from semantic.plan.shape import Shape, Value, bind
 from semantic.plan.types import Plan
-from semantic.query.types import Query
+from semantic.query.types import DateRange, Query
 from semantic.sql.parameters import Slot, collect
 from semantic.sql.rollups import rollup_select
 from semantic.sql.select import SelectBuilder
@@ -186,9 +186,10 @@ class Compiler:
     def _table(self, name: str) -> str:
         return self.tables(name) if self.tables else name
 
-    def rollup(self, name: str) -> CompiledQuery:
+    def rollup(self, name: str, span: DateRange | None = None) -> CompiledQuery:
         """The SQL that builds the table of a rollup or original_sql (`cube.name`), over the source tables: of all rows,
-        whoever may see them, since filters and policies are applied when it is read.
+        whoever may see them, since filters and policies are applied when it is read. With `span` only those rows of a
+        rollup whose first time dimension lies in it.
 
         Raises KeyError for a name that is neither's, PlanError where its rows are not the same for all queries.
         """
@@ -198,7 +199,11 @@ class Compiler:
             return plain._original(self.model.cubes[entry.cube], name)
         if entry.type != "rollup":
             raise KeyError(name)
-        shape, values = bind(rollup_query(plain.planner.members, name), self.model)
+        query = rollup_query(plain.planner.members, name)
+        if span is not None:
+            first, *others = query.time_dimensions
+            query = replace(query, time_dimensions=(replace(first, date_range=span), *others))
+        shape, values = bind(query, self.model)
         return plain._compiled(plain._compile(shape), values, None)
 
     def _original(self, cube: Cube, name: str) -> CompiledQuery:

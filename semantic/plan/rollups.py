@@ -16,8 +16,7 @@ from semantic.plan.types import Keys, Plan, Rows, Snapshot
 from semantic.query.types import Query, TimeDimension
 
 ADDITIVE = ("sum", "count", "min", "max")
-# The units that buckets of a unit can be summed up to.
-_ROLLS_UP_TO: Mapping[str, tuple[str, ...]] = {
+ROLLS_UP_TO: Mapping[str, tuple[str, ...]] = {
     "second": GRANULARITIES,
     "minute": GRANULARITIES[1:],
     "hour": GRANULARITIES[2:],
@@ -27,6 +26,7 @@ _ROLLS_UP_TO: Mapping[str, tuple[str, ...]] = {
     "quarter": ("quarter", "year"),
     "year": ("year",),
 }
+"""The units that buckets of a unit can be summed up to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,9 @@ def _time_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
             return f"it lacks the time dimension {target}"
         if plan.shape.timezone != "UTC":
             return f"it is bucketed in UTC, and the query asks for {plan.shape.timezone}"
-        if unit not in _ROLLS_UP_TO:
+        if unit not in ROLLS_UP_TO:
             return f"its granularity {unit} is a custom one, which is not rolled up further"
-        if time.granularity is not None and time.granularity not in _ROLLS_UP_TO[unit]:
+        if time.granularity is not None and time.granularity not in ROLLS_UP_TO[unit]:
             return f"its buckets of a {unit} do not add up to {time.granularity}"
         loose = rollup.allow_non_strict_date_range_match
         if time.range is not None and unit not in time.range.aligned and not loose:

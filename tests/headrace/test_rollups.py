@@ -20,7 +20,8 @@ from headrace.build import ensure_raw_tables
 from headrace.config import CostSettings, SemanticSettings, ServeSettings, Settings, load_settings
 from headrace.errors import BuildError
 from headrace.questions import load_questions
-from headrace.rollups import build_rollups, list_rollups, outdate_rollups
+from headrace.rollup_changes import outdate_rollups
+from headrace.rollups import build_rollups, list_rollups
 from headrace.semantics import open_engine
 from semantic.engine import Cancellation, Engine, Result
 from semantic.explain import explain

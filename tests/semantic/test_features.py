@@ -218,6 +218,8 @@ SHOWN_ELSEWHERE = {
     "reference: {SECURITY_CONTEXT}": "tests/semantic/judge/test_security_context.py",
     "pre_aggregation.type: rollup_join": "tests/semantic/plan/test_composed.py",
     "pre_aggregation.type: rollup_lambda": "tests/semantic/plan/test_composed.py",
+    "pre_aggregation.refresh_key": "tests/headrace/test_rollup_refresh.py",
+    "pre_aggregation.partition_granularity": "tests/headrace/test_rollup_refresh.py",
     "reference: Jinja": "tests/semantic/datamodel/test_load.py",
 }
 
@@ -313,7 +315,7 @@ WITHOUT_EFFECT = {
     "cube.refresh_key": _ONE, "cube.refresh_key.every": _ONE, "cube.refresh_key.timezone": _ONE,
     "cube.refresh_key.sql": _ONE, "cube.refresh_key.immutable": _ONE, "cube.sql_alias": _NAMES,
     **{f"pre_aggregation.{name}": _BUILDS for name in (
-        "refresh_key", "scheduled_refresh", "partition_granularity", "build_range_start", "build_range_end", "indexes",
+        "scheduled_refresh", "build_range_start", "build_range_end", "indexes",
         "read_only", "stream_offset", "output_column_types", "unique_key_columns", "sql_alias",
         "use_original_sql_pre_aggregations")},
 }  # fmt: skip
