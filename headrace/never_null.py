@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 import duckdb
-import sqlglot
 from sqlglot import exp
 
 from headrace.config import Settings
 from headrace.errors import WarehouseError
 from headrace.rollups import file_version
+from headrace.views import plain_source
 from headrace.warehouse import PRODUCTION, open_warehouse
 from semantic.datamodel.types import DataModel
 from semantic.never_null import NOTHING, NeverNull, Proof, all_key_columns, nothing_known
@@ -85,24 +84,10 @@ def _stored_columns(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str
     """The columns (schema, table, name) of tables, and of views that give a table as it is: others would be computed to
     be asked."""
     views = {(schema, name): sql for schema, name, sql in connection.execute(_VIEWS).fetchall()}
-    sources = {place: _source_of(sql) for place, sql in views.items()}
+    sources = {place: plain_source(sql) for place, sql in views.items()}
     computed = {place for place, source in sources.items() if source is None or source in views}
     columns = connection.execute(_COLUMNS).fetchall()
     return {(schema, table, name) for schema, table, name in columns if (schema, table) not in computed}
-
-
-@lru_cache(maxsize=4096)
-def _source_of(view: str) -> Place | None:
-    """The table of a view that is `SELECT * FROM table`, as SQLMesh's are; None for any other."""
-    select = sqlglot.parse_one(view, read="duckdb").expression
-    if not isinstance(select, exp.Select) or select.expressions != [exp.Star()]:
-        return None
-    source = select.args["from_"].this if select.args.get("from_") else None
-    if {key for key, value in select.args.items() if value} != {"expressions", "from_"}:
-        return None
-    if not isinstance(source, exp.Table) or not isinstance(source.this, exp.Identifier):
-        return None
-    return source.db or "main", source.name
 
 
 def _place(table: str) -> Place | None:

@@ -119,7 +119,7 @@ def _stale(plan: Blueprint, before: Before, stored: Stored, changes: Sequence[Co
             own = [change for change in changes if place in change.tables]
             if not own and before.rows.get(place) != rows:
                 return None
-            if any(not _is_told_apart(plan, table, change.column) for change in own):
+            if own and not (stored.is_plain(table) and all(_is_told_apart(plan, table, one.column) for one in own)):
                 return None
             found += [change.span for change in own]
     return plan.partitions.covering(found) if plan.partitions else ()

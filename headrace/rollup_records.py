@@ -16,6 +16,7 @@ import sqlglot
 from sqlglot import exp
 
 from headrace.errors import QueryFailed
+from headrace.views import plain_source
 from headrace.warehouse import PRODUCTION, fetch
 from semantic.refresh import Span
 from semantic.rollups import SCHEMA, Blueprint, Present, Record
@@ -80,6 +81,19 @@ class Stored:
     def sources(self, table: str) -> dict[Place, int | None]:
         """The tables that a name stands for in the end, and how many rows were ever in them."""
         return dict(self._sources(parts(table), ()))
+
+    def is_plain(self, table: str) -> bool:
+        """Whether a name stands for a table as it is: no view on the way to it computes anything."""
+        place: Place | None = parts(table)
+        seen: set[Place] = set()
+        while place is not None and place in self.tables and place not in seen:
+            seen.add(place)
+            sql = self.tables[place][1]
+            if sql is None:
+                return True
+            found = plain_source(sql)
+            place = (found[0].lower(), found[1].lower()) if found else None
+        return False
 
     def _key(self, sql: str) -> str | None:
         try:

@@ -182,6 +182,17 @@ def test_where_anything_may_have_changed_all_is_built(settings: Settings, name: 
     assert is_right(settings)
 
 
+def test_a_view_that_computes_may_move_rows(settings: Settings) -> None:
+    view = "CREATE OR REPLACE VIEW core.sales AS SELECT * REPLACE (sold_at + INTERVAL 40 DAY AS sold_at) FROM "
+    change(settings, f"{view} physical.sales")
+    build_rollups(settings, "prod")
+    with building(settings, sold(FEBRUARY)):
+        change(settings, "DELETE FROM physical.sales WHERE sold_at >= '2024-02-01' AND sold_at < '2024-03-01'")
+    assert wrong(settings) == "is older than the last build of the models: run `headrace rollups build`"
+    build_rollups(settings, "prod")
+    assert is_right(settings)
+
+
 def test_what_changed_before_the_build_began_is_not_forgotten(settings: Settings) -> None:
     build_rollups(settings, "prod")
     change(settings, LATER)
