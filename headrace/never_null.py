@@ -28,14 +28,22 @@ def open_proof(settings: Settings, environment: str) -> Proof:
     at their word: each model is audited against its contract; other environments have models of their own."""
     if settings.bigquery is None:
         return StatisticsProof(settings)
-    return _as_promised if environment == PRODUCTION else nothing_known
+    return PromiseProof() if environment == PRODUCTION else nothing_known
 
 
-def _as_promised(model: DataModel, places: Mapping[str, str]) -> NeverNull:
-    # Contracts take longer to import than a query on DuckDB's file takes.
-    from semantic.promises import promised
+class PromiseProof:
+    """The key columns that contracts let hold no NULL: they stay the same for a data model."""
 
-    return all_key_columns(model) & promised() if not places else NOTHING
+    def __init__(self) -> None:
+        self._known: tuple[DataModel, NeverNull] | None = None
+
+    def __call__(self, model: DataModel, places: Mapping[str, str]) -> NeverNull:
+        if self._known is None or self._known[0] is not model:
+            # Contracts take longer to import than a query on DuckDB's file takes.
+            from semantic.promises import promised
+
+            self._known = model, all_key_columns(model) & promised()
+        return NOTHING if places else self._known[1]
 
 
 class StatisticsProof:
