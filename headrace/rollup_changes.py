@@ -16,7 +16,7 @@ from headrace.rollup_records import RECORDS, Place, Stored, asking, create_recor
 from headrace.rollups import plans_of
 from headrace.warehouse import PRODUCTION, open_warehouse
 from semantic.errors import SemanticError
-from semantic.refresh import Span
+from semantic.partition_keys import Span
 from semantic.rollups import SCHEMA, Blueprint, Record
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from sqlglot import exp
 from headrace.errors import QueryFailed
 from headrace.views import plain_source
 from headrace.warehouse import PRODUCTION, fetch
-from semantic.refresh import Span
+from semantic.partition_keys import PartitionKey, Span, as_text, is_countable
+from semantic.refresh import Partitions
 from semantic.rollups import SCHEMA, Blueprint, Present, Record
 
 RECORDS = "builds"
@@ -67,7 +68,7 @@ class Stored:
 
     def present(self, plan: Blueprint, now: datetime) -> Present:
         """How things are with a rollup. A refresh key that cannot be computed has no value."""
-        return Present(now, self.states(plan.reads), self._key(plan.refresh.sql))
+        return Present(now, self.states(plan.reads), self._key(plan))
 
     def states(self, tables: Sequence[str]) -> dict[str, str]:
         """The state of each table that is there: what stands behind its name, and how many rows were ever in it."""
@@ -95,11 +96,28 @@ class Stored:
             place = (found[0].lower(), found[1].lower()) if found else None
         return False
 
-    def _key(self, sql: str) -> str | None:
+    def _key(self, plan: Blueprint) -> str | None:
         try:
-            return str(self.ask(sql).to_pylist()) if sql else None
+            if plan.refresh.by_partition is not None and plan.partitions is not None:
+                return self._partition_keys(plan.refresh.by_partition, plan.partitions)
+            return str(self.ask(plan.refresh.sql).to_pylist()) if plan.refresh.sql else None
         except QueryFailed:
             return None
+
+    def _partition_keys(self, key: PartitionKey, partitions: Partitions) -> str | None:
+        """The values of the partitions from the first row's to the last one's; None where they are too many to ask."""
+        if partitions.source is None:
+            return None
+        table, column = partitions.source
+        time = exp.column(column, quoted=True).sql("duckdb")
+        (ends,) = self.ask(
+            f"SELECT min({time})::TIMESTAMP AS first, max({time})::TIMESTAMP AS last FROM {place_sql(*parts(table))}"
+        ).to_pylist()
+        spans = partitions.between(ends["first"], ends["last"]) if ends["first"] is not None else ()
+        if not is_countable(spans):
+            return None
+        rows = self.ask(key.of_all(spans)).to_pylist() if spans else []
+        return as_text({row["start"]: row["value"] for row in rows})
 
     def _state(self, place: Place, above: tuple[Place, ...], *, counted: bool = True) -> str:
         if place not in self.tables or place in above:

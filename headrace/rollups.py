@@ -21,8 +21,8 @@ from semantic.compiler import Compiler, resolver
 from semantic.datamodel.load import load_data_model
 from semantic.datamodel.types import DataModel
 from semantic.errors import SemanticError
+from semantic.partition_keys import Span
 from semantic.plan.composed import Built
-from semantic.refresh import Span
 from semantic.rollups import (
     Blueprint,
     Present,
@@ -199,7 +199,7 @@ def _build(
                 states = {}
     except duckdb.Error as error:
         raise BuildError(f"rollup {plan.name} could not be built, and none was: {error}") from error
-    if plan.refresh.sql and todo.present.key is None:
+    if plan.refresh.is_asked and todo.present.key is None:
         raise BuildError(f"rollup {plan.name} could not be built, and none was: the SQL of its refresh key fails")
     counted = connection.execute(f"SELECT count(*) FROM {place}").fetchone()
     rows = int(counted[0]) if counted else 0

@@ -6,34 +6,38 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from semantic.compiler import Compiler
 from semantic.datamodel.columns import table_column
 from semantic.datamodel.intervals import Interval, is_interval, parse_interval
 from semantic.datamodel.types import PreAggregation
+from semantic.partition_keys import PartitionKey, Span, partition_key, placed_sql
 from semantic.plan.build import alias_of
 from semantic.plan.composed import rollup_tree
 from semantic.plan.rollups import ROLLS_UP_TO
 from semantic.query.dates import add, truncate
 from semantic.query.types import DateRange
 
-Span = tuple[datetime, datetime]
-"""Times in naive UTC, the second one outside."""
 FOREVER = datetime(9999, 1, 1)  # noqa: DTZ001 - naive UTC, as all spans
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshKey:
-    """How old an author lets a rollup be: `every` () for not at all, or as long as the value of `sql` stays. With
-    `incremental` only the partitions are made again whose `update_window` after their end was not over yet."""
+    """How old an author lets a rollup be: `every` () for not at all, or as long as the value of `sql` stays, or that of
+    `by_partition` for each partition. With `incremental` only the partitions are made again whose `update_window` after
+    their end was not over yet."""
 
     every: Interval = ()
     sql: str = ""
+    by_partition: PartitionKey | None = None
     incremental: bool = False
     update_window: Interval = ()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the value of SQL decides."""
+        return bool(self.sql) or self.by_partition is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,15 @@ class Partitions:
                 found.append((start, end))
         return tuple(found)
 
+    def between(self, first: datetime, last: datetime) -> tuple[Span, ...]:
+        """Every partition from that of one time to that of another."""
+        found: list[Span] = []
+        start = truncate(first, self.unit)
+        while start <= last:
+            found.append((start, add(start, 1, self.unit)))
+            start = found[-1][1]
+        return tuple(found)
+
     def _next(self, end: datetime) -> datetime:
         """The first end of a partition that is not before a time."""
         if end >= FOREVER:
@@ -62,31 +75,20 @@ class Partitions:
         return add(truncate(end - timedelta(microseconds=1), self.unit), 1, self.unit)
 
 
-def refresh_key(compiler: Compiler, entry: PreAggregation) -> RefreshKey:
-    """What a pre-aggregation says of its refreshing. A cron line, and SQL that is none or has references in it, say
-    nothing here."""
+def refresh_key(compiler: Compiler, entry: PreAggregation, parts: Partitions | None) -> RefreshKey:
+    """What a pre-aggregation says of its refreshing. A cron line, and SQL that is none or has other references in it
+    than FILTER_PARAMS of the time that tells partitions apart, say nothing here."""
     said = entry.options.get("refresh_key") or {}
     every, window, sql = (str(said.get(name) or "") for name in ("every", "update_window", "sql"))
     return RefreshKey(
         every=parse_interval(every) if is_interval(every) else (),
-        sql=_placed(sql, compiler) if sql and "{" not in sql else "",
+        sql=placed_sql(sql, compiler) if sql and "{" not in sql else "",
+        by_partition=partition_key(sql, entry.time_dimensions[0].dimension, compiler)
+        if "{" in sql and parts is not None and parts.source is not None
+        else None,
         incremental=bool(said.get("incremental")),
         update_window=parse_interval(window) if is_interval(window) else (),
     )
-
-
-def _placed(sql: str, compiler: Compiler) -> str:
-    """SQL over the tables where they are read."""
-    try:
-        tree = sqlglot.parse_one(sql, read=compiler.model.dialect)
-    except SqlglotError:
-        return ""
-    for table in list(tree.find_all(exp.Table)):
-        if compiler.tables is not None and table.db and not table.catalog:
-            place = exp.to_table(compiler.tables(f"{table.db}.{table.name}"))
-            table.set("db", place.args["db"])
-            table.set("this", place.this)
-    return tree.sql(compiler.dialect)
 
 
 def partitions(compiler: Compiler, entry: PreAggregation, tree: exp.Expr) -> Partitions | None:

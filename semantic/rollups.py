@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp
 
@@ -13,12 +13,12 @@ from semantic.compiler import Compiler, resolver
 from semantic.datamodel.intervals import Interval
 from semantic.datamodel.types import DataModel, PreAggregation
 from semantic.errors import PlanError, SemanticError
+from semantic.partition_keys import Span, changed_starts
 from semantic.plan.composed import Built, full_name
 from semantic.refresh import (
     FOREVER,
     Partitions,
     RefreshKey,
-    Span,
     as_range,
     earlier,
     later,
@@ -102,13 +102,14 @@ def blueprint(compiler: Compiler, entry: PreAggregation) -> Blueprint:
     """How a pre-aggregation is built. Raises SemanticError where it cannot be."""
     name = full_name(entry)
     tree = with_literals(compiler.rollup(name))
+    parts = partitions(compiler, entry, tree)
     return Blueprint(
         name=name,
         table=name.replace(".", "__"),
         sql=tree.sql(compiler.dialect, pretty=True),
         reads=tuple(sorted(_tables(tree, name))),
-        refresh=refresh_key(compiler, entry),
-        partitions=partitions(compiler, entry, tree),
+        refresh=refresh_key(compiler, entry, parts),
+        partitions=parts,
     )
 
 
@@ -157,7 +158,7 @@ def fault(plan: Blueprint, record: Record | None, present: Present) -> str:
         return "has not been built"
     if record.definition != plan.definition:
         return f"was built from another definition: {_ADVICE}"
-    if plan.refresh.sql:
+    if plan.refresh.is_asked:
         is_same = present.key is not None and present.key == record.key
         return "" if is_same else f"was built for another value of its refresh key: {_ADVICE}"
     if plan.refresh.every and present.at < good_until(plan, record):
@@ -193,7 +194,7 @@ def is_due(plan: Blueprint, record: Record | None, present: Present) -> bool:
     """Whether a table is to be built again: it may not be read any more, or its refresh key's time is over."""
     if record is None or fault(plan, record, present):
         return True
-    return bool(plan.refresh.every and not plan.refresh.sql) and present.at >= good_until(plan, record)
+    return bool(plan.refresh.every and not plan.refresh.is_asked) and present.at >= good_until(plan, record)
 
 
 def due_spans(plan: Blueprint, record: Record | None, present: Present) -> tuple[Span, ...] | None:
@@ -201,6 +202,11 @@ def due_spans(plan: Blueprint, record: Record | None, present: Present) -> tuple
     refresh, parts = plan.refresh, plan.partitions
     if record is None or parts is None or record.definition != plan.definition or refresh.sql:
         return None
+    if refresh.by_partition is not None:
+        if record.key is None:
+            return None
+        starts = changed_starts(record.key, present.key)
+        return parts.covering((start, start + timedelta(microseconds=1)) for start in starts)
     if record.stale and is_current(plan, record, present):
         return parts.covering(record.stale)
     if not (refresh.every and refresh.incremental):
@@ -236,7 +242,7 @@ def in_stock(
             reasons[name] = wrong
         else:
             found[name] = f"{schema}.{plan.table}"
-        if plan.refresh.sql:
+        if plan.refresh.is_asked:
             times.append(later(now.at, plan.refresh.every or KEY_HOLDS))
         elif record is not None and plan.refresh.every:
             times += [at for at in (good_until(plan, record),) if at > now.at]

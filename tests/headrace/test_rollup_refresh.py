@@ -24,7 +24,8 @@ from headrace.rollups import build_rollups, list_rollups, plans_of
 from headrace.warehouse import open_warehouse
 from semantic.compiler import Compiler
 from semantic.datamodel.load import load_sources
-from semantic.refresh import FOREVER, Partitions, Span
+from semantic.partition_keys import Span, changed_starts
+from semantic.refresh import FOREVER, Partitions
 from semantic.rollups import Blueprint, blueprints
 from tests.headrace.test_rollups import asked, change, opened, project, reason, write_model
 
@@ -309,11 +310,60 @@ def test_a_key_is_of_the_environment(settings: Settings) -> None:
     assert built.key == "[{'max(\"version\")': 5}]"
 
 
+BY_MONTH = "{ sql: \"SELECT max(id) FROM core.sales WHERE {FILTER_PARAMS.sales.sold_at.filter('sold_at')}\" }"
+
+
+def test_a_key_with_filter_params_is_one_per_partition(settings: Settings) -> None:
+    write_model(settings, model(BY_MONTH))
+    engine = opened(settings)
+    build_rollups(settings, "prod")
+    mark(settings)
+    change(settings, "INSERT INTO physical.sales VALUES (0, 1, 'same', 5, '2024-01-05')")
+    assert wrong(settings) == ""
+    assert build_rollups(settings, "prod") == ()
+    change(settings, "INSERT INTO physical.sales VALUES (950, 1, 'late', 5, '2024-02-10')")
+    change(settings, "INSERT INTO physical.sales VALUES (951, 1, 'next', 5, '2024-06-10')")
+    assert wrong(settings) == "was built for another value of its refresh key: run `headrace rollups build`"
+    assert asked(engine, DAILY).compiled.used_pre_aggregations == ()
+    build_rollups(settings, "prod")
+    assert marked_months(settings) == [1, 3, 4]
+    assert asked(engine, DAILY).compiled.used_pre_aggregations == ("sales.daily",)
+    change(settings, "DELETE FROM physical.sales WHERE sold_at >= '2024-04-01'")
+    build_rollups(settings, "prod")
+    assert marked_months(settings) == [1, 3]
+    # Without rows there are no partitions.
+    change(settings, "DELETE FROM physical.sales")
+    build_rollups(settings, "prod")
+    assert rows(settings, TABLE) == []
+    assert wrong(settings) == ""
+
+
+def test_a_key_per_partition_is_computed_where_tables_are_read() -> None:
+    text = model(BY_MONTH)
+    compiler = Compiler(load_sources({"model.yml": text}), tables=lambda _: "core__dev.sales", visible_only=False)
+    (found,) = blueprints(compiler)
+    assert found.refresh.by_partition is not None
+    assert found.refresh.by_partition.sql(FEBRUARY) == (
+        "SELECT MAX(id) FROM core__dev.sales "
+        "WHERE (sold_at >= TIMESTAMP '2024-02-01 00:00:00' AND sold_at < TIMESTAMP '2024-03-01 00:00:00')"
+    )
+
+
+def test_partitions_that_come_and_go_have_changed() -> None:
+    before, now = '{"2024-01-01": "1", "2024-02-01": null, "2024-03-01": "3"}', '{"2024-01-01": "1", "2024-03-01": "4"}'
+    assert changed_starts(before, now) == {day(2), day(3)}
+    assert changed_starts(now, now) == set()
+    assert changed_starts(None, now) == {day(1), day(3)}
+
+
 @pytest.mark.parametrize(
     "refresh",
     [
         '{ every: "0 5 * * *" }',
-        "{ sql: \"SELECT max(id) FROM core.sales WHERE {FILTER_PARAMS.sales.sold_at.filter('sold_at')}\" }",
+        "{ sql: \"SELECT max(id) FROM core.sales WHERE {FILTER_PARAMS.sales.kind.filter('kind')}\" }",
+        '{ sql: "SELECT max({CUBE}.id) FROM core.sales" }',
+        "{ sql: \"SELECT max(id) FROM core.sales WHERE {FILTER_PARAMS.sales.sold_at.filter(lambda a, b: 'x')}\" }",
+        "{ sql: SELECT FROM WHERE }",
     ],
 )
 def test_what_is_not_acted_upon_relaxes_nothing(settings: Settings, refresh: str) -> None:
