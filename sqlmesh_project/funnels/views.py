@@ -9,6 +9,7 @@ from sqlmesh_project.funnels.predicates import DIALECT
 from sqlmesh_project.funnels.scope import ATTRIBUTES
 
 WATERMARKS = "core.watermarks"
+USERS = "core.users"
 
 ENTRY_COLUMNS = {
     "entry_key": ("STRING", "Funnel and event that opened the entry."),
@@ -97,10 +98,14 @@ def _shared(funnel: Funnel) -> dict[str, str]:
 
 def _select(funnel: Funnel, columns: dict[str, str], order: dict[str, tuple[str, str]]) -> str:
     listed = ", ".join(f"CAST({columns[name]} AS {type_}) AS {name}" for name, (type_, _) in order.items())
-    return (
+    query = (
         f"SELECT {listed} FROM core.funnel_paths__{funnel.name} AS paths LEFT JOIN {WATERMARKS} AS watermarks"
         f" ON watermarks.record_source = {_text(funnel.source)}"
     )
+    if funnel.include_staff:
+        return query
+    # an event does not always say that its user is of the staff: another one of the same user may, before or after it
+    return f"{query} WHERE NOT paths.user_key IN (SELECT user_key FROM {USERS} WHERE is_staff)"
 
 
 def _entries(funnel: Funnel) -> str:

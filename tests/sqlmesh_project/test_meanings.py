@@ -238,6 +238,31 @@ def test_staff_are_no_members_by_profile_or_by_what_the_tracker_says(raw: RawRow
     assert staff == [("intake:boss",), ("intake:helper",), ("intake:temp",)]
 
 
+def test_staff_are_no_members_though_only_a_later_event_says_so(raw: RawRows) -> None:
+    contexts = {role: '{"user_id": "temp", "role": ' + role + "}" for role in ("null", '"STAFF"')}
+    intake(
+        raw,
+        step("e1", "CREATE_ACCOUNT", NOON, None, cookie="c1"),
+        step("e2", "INPUT_FULL_NAME", NOON + timedelta(minutes=1), None, contexts_user=contexts["null"], cookie="c1"),
+        step("e3", "CONFIRM_COUNTRY", NOON + timedelta(days=2), None, contexts_user=contexts['"STAFF"']),
+        step("e4", "CREATE_ACCOUNT", NOON),
+    )
+    tables = ("core.funnel_entries", "core.funnel_steps", "marts.intake_funnel")
+    raw.query(*tables, sql="SELECT 1")
+    for table in tables:
+        found = raw.connection.execute(f"SELECT DISTINCT user_key FROM {table}").fetchall()
+        assert found == [("intake:ada",)], table
+
+
+def test_an_empty_id_is_nobody(raw: RawRows) -> None:
+    raw.add("consent__events", consent("e1", "asked", NOON, ""), consent("e2", "given", NOON + MICROSECOND, ""))
+    raw.add("commerce__events", shop("e1", NOON, user=""))
+    intake(raw, step("e1", "CREATE_ACCOUNT", NOON, "", cookie=""), step("e2", "CREATE_ACCOUNT", NOON, "", cookie="c1"))
+    found = raw.query("core.consents", "core.users", sql="SELECT user_key, is_paired FROM core.consents")
+    assert found == [(None, False), (None, False)]
+    assert raw.connection.execute("SELECT user_key FROM core.users").fetchall() == [("intake:cookie:c1",)]
+
+
 def test_anonymous_events_are_kept_as_the_cookies_or_the_accounts(raw: RawRows) -> None:
     day = timedelta(days=1)
     intake(
@@ -294,6 +319,14 @@ def test_versions_follow_one_another_without_gap_or_overlap(raw: RawRows) -> Non
     ]
 
 
+def test_the_time_of_publication_decides_whatever_the_number_of_the_version(raw: RawRows) -> None:
+    offer(raw, NOON + timedelta(hours=1), NOON)
+    assert raw.query("core.offers", sql=VERSIONS) == [
+        ("v1", NOON + timedelta(hours=1), None, True),
+        ("v2", NOON, NOON + timedelta(hours=1), False),
+    ]
+
+
 def test_a_retired_offer_has_no_current_version(raw: RawRows) -> None:
     offer(raw, NOON, retired=NOON + timedelta(days=1))
     assert raw.query("core.offers", sql=VERSIONS) == [("v1", NOON, NOON + timedelta(days=1), False)]
@@ -337,6 +370,21 @@ def test_what_was_shown_holds_whatever_is_published_until_the_start(raw: RawRows
         sql="SELECT user_offer_key, offer_task_version_id, promised_coin_count FROM core.user_offer_tasks",
     )
     assert found == [("a1", "t1", 120)]
+
+
+def test_the_version_that_was_shown_has_its_tasks_where_the_assignment_lists_none(raw: RawRows) -> None:
+    """A source may have no table of the tasks of assignments; which version was shown it says all the same."""
+    offer(raw, NOON, at("06-02 12:00"))
+    shown = {"user_offer_id": "a1", "user_id": "ada", "offer_id": "game", "offer_version_id": "v1"}
+    raw.add("rewards__user_offers", shown, shown_at=at("06-01 13:00"), coin_multiplier=Decimal("1.5"))
+    moments = (fact("p1", "started", at("06-02 13:00")), fact("p2", "task_completed", at("06-02 14:00")))
+    raw.add("rewards__progress", *moments, user_offer_id="a1")
+    found = raw.query(
+        "core.user_offer_tasks",
+        sql="SELECT offer_task_version_id, promised_coin_count, tasks_done_count, tasks_shown_count"
+        " FROM core.user_offer_tasks JOIN core.user_offers USING (user_offer_key)",
+    )
+    assert found == [("t1", 150, 1, 1)]
 
 
 def test_repeats_and_what_comes_before_or_without_a_start_are_kept_and_flagged(raw: RawRows) -> None:

@@ -74,6 +74,7 @@ def test_entries_and_steps_say_when_a_window_is_complete() -> None:
     ]
     insert(connection, events, source="consent")
     run(connection, "core.funnel_paths__consent", paths_query(funnel))
+    run(connection, "core.users", "SELECT 'ada' AS user_key, FALSE AS is_staff")
     run(connection, "core.watermarks", "SELECT 'consent' AS record_source, TIMESTAMP '2025-06-09' AS last_event_at")
     entries = connection.execute(
         "SELECT cohort_on::TEXT, reached_step_name, converted_count, seconds_to_convert, is_window_complete"

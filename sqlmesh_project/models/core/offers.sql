@@ -61,11 +61,14 @@ WITH offers AS (
   GROUP BY
     offer_version_id
 ), versioned AS (
-  /* A version ends when the next one is published, the last one when the offer is taken down. */
+  /* A version ends when the next one is published, whatever their numbers; the last one when the offer is taken down. */
   SELECT
     offer_versions.*,
     COALESCE(
-      LEAD(offer_versions.published_at) OVER (PARTITION BY offer_versions.offer_id ORDER BY offer_versions.version_number),
+      LEAD(offer_versions.published_at) OVER (
+        PARTITION BY offer_versions.offer_id
+        ORDER BY offer_versions.published_at, offer_versions.version_number
+      ),
       GREATEST(offers.retired_at, offer_versions.published_at)
     ) AS valid_to,
     offers.advertiser,

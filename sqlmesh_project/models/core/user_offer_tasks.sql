@@ -73,6 +73,8 @@ WITH progress AS (
   SELECT
     progress.*,
     user_offers.started_at,
+    user_offers.offer_version_id,
+    user_offers.coin_multiplier,
     ROW_NUMBER() OVER (
       PARTITION BY progress.user_offer_key, progress.task_id
       ORDER BY progress.occurred_at, progress.progress_id
@@ -80,6 +82,15 @@ WITH progress AS (
   FROM progress
   INNER JOIN user_offers
     ON progress.user_offer_key = user_offers.user_offer_key
+), shown AS (
+  /* A source that does not list the tasks of an assignment still says which version was shown. */
+  SELECT
+    keyed.progress_id,
+    offer_tasks.offer_task_version_id
+  FROM keyed
+  INNER JOIN offer_tasks
+    ON keyed.offer_version_id = offer_tasks.offer_version_id
+    AND keyed.task_id = offer_tasks.task_id
 ), in_force AS (
   /* Without an assignment the best that is known is the version in force when the user started, or did the task. */
   SELECT
@@ -99,12 +110,18 @@ WITH progress AS (
 ), tied AS (
   SELECT
     keyed.*,
-    COALESCE(assigned_tasks.offer_task_version_id, in_force.offer_task_version_id) AS offer_task_version_id,
+    COALESCE(
+      assigned_tasks.offer_task_version_id,
+      shown.offer_task_version_id,
+      in_force.offer_task_version_id
+    ) AS offer_task_version_id,
     assigned_tasks.promised_coins
   FROM keyed
   LEFT JOIN assigned_tasks
     ON keyed.user_offer_key = assigned_tasks.user_offer_id
     AND keyed.task_id = assigned_tasks.task_id
+  LEFT JOIN shown
+    ON keyed.progress_id = shown.progress_id
   LEFT JOIN in_force
     ON keyed.progress_id = in_force.progress_id
 )
@@ -123,7 +140,10 @@ SELECT
   offer_tasks.title, /* Title in that version. */
   tied.repetition, /* 1 for the first completion of the task by this user in this offer. */
   tied.coin_count, /* Coins that were credited. */
-  COALESCE(tied.promised_coins, offer_tasks.reward_coins) AS promised_coin_count, /* Coins that this user was promised. */
+  COALESCE(
+    tied.promised_coins,
+    ROUND(offer_tasks.reward_coins * COALESCE(tied.coin_multiplier, 1))::INT64
+  ) AS promised_coin_count, /* Coins that this user was promised. */
   tied.revenue_usd, /* What the advertiser owes for it. */
   @seconds_between(tied.started_at, tied.occurred_at) AS seconds_from_start, /* Seconds since the user started the offer. */
   tied.repetition > 1 AS is_repeat, /* Whether the task had been completed before. */

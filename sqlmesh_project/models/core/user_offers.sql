@@ -54,6 +54,10 @@ WITH assignments AS (
   SELECT
     *
   FROM core.offer_progress
+), offers AS (
+  SELECT
+    *
+  FROM core.offers
 ), chargebacks AS (
   SELECT
     *
@@ -124,7 +128,7 @@ SELECT
   joined.last_progress_at, /* Latest fact (UTC). */
   joined.variant, /* Personalisation that the user was given. */
   joined.coin_multiplier, /* Factor on the version's coins for this user. */
-  COALESCE(shown_tasks.tasks_shown_count, 0) AS tasks_shown_count, /* Tasks that the user was shown. */
+  COALESCE(shown_tasks.tasks_shown_count, offers.task_count, 0) AS tasks_shown_count, /* Tasks that the user was shown. */
   joined.tasks_done_count, /* Different tasks that were completed. */
   joined.completion_count, /* Completions of tasks, repeats included. */
   joined.coin_count, /* Coins that were credited; 1,000 are 1 USD. */
@@ -147,5 +151,7 @@ SELECT
 FROM joined
 LEFT JOIN shown_tasks
   ON joined.user_offer_key = shown_tasks.user_offer_id
+LEFT JOIN offers
+  ON joined.offer_version_id = offers.offer_version_id
 LEFT JOIN refused
   ON joined.user_offer_key = refused.user_offer_key

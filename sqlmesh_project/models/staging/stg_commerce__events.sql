@@ -28,7 +28,7 @@ WITH events AS (
 )
 SELECT
   event_id, /* Id of the event. */
-  user_id, /* Visitor; NULL until one is known. */
+  NULLIF(user_id, '') AS user_id, /* Visitor; NULL until one is known. */
   order_id, /* Order of a purchase. */
   event_time AS occurred_at, /* When it happened (UTC). */
   event_name AS event_type, /* page_view, product_view, add_to_cart, checkout, purchase. */

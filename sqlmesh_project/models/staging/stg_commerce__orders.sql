@@ -25,7 +25,7 @@ WITH orders AS (
 )
 SELECT
   order_id, /* Id of the order within its region and system. */
-  user_id, /* Customer; NULL for guests. */
+  NULLIF(user_id, '') AS user_id, /* Customer; NULL for guests. */
   ordered_at, /* When it was ordered (UTC). */
   updated_at, /* When the row last changed (UTC). */
   UPPER(region) AS region, /* Region of the shop: US, EU, AUS. */

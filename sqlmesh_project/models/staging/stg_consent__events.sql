@@ -28,7 +28,7 @@ WITH events AS (
 )
 SELECT
   event_id, /* Identifier that the notice gave to the event. */
-  user_id, /* Pseudonym of the visitor; NULL in older exports. */
+  NULLIF(user_id, '') AS user_id, /* Pseudonym of the visitor; NULL in older exports. */
   apikey AS company_id, /* Public key of the company. */
   event_time AS occurred_at, /* When it happened (UTC). */
   window_start AS collected_at, /* Start of the hour in which it was collected (UTC). */

@@ -28,8 +28,8 @@ WITH events AS (
 )
 SELECT
   event_id, /* Id that the tracker gave to the event. */
-  COALESCE(@json_text(contexts_user, 'user_id'), user_id) AS user_id, /* Account; NULL until the user has signed in. */
-  domain_userid AS cookie_id, /* Cookie of the browser. */
+  COALESCE(NULLIF(@json_text(contexts_user, 'user_id'), ''), NULLIF(user_id, '')) AS user_id, /* Account; NULL until the user has signed in. */
+  NULLIF(domain_userid, '') AS cookie_id, /* Cookie of the browser. */
   COALESCE(derived_tstamp, collector_tstamp) AS occurred_at, /* When it happened, corrected for the device's clock (UTC). */
   collector_tstamp AS collected_at, /* When the collector received it (UTC). */
   event_name AS event_type, /* page_view, funnel. */
