@@ -21,8 +21,10 @@ from semantic.datamodel.views import ViewBuilder
 from semantic.errors import DataModelError, Problem
 
 SUFFIXES = (".yml", ".yaml", ".jinja")
-# Named lists are merged by name when a cube extends another; everything else is replaced.
+# When a cube or view extends another, named lists are merged by name, others put one after the other, and all else is
+# replaced.
 _MERGED = ("measures", "dimensions", "segments", "joins", "hierarchies", "pre_aggregations")
+_ADDED = ("access_policy", "cubes", "folders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def _merge(base: Node, node: Node) -> Node:
     for key, value in node.fields.items():
         if key in _MERGED and key in fields and value.items and fields[key].items:
             fields[key] = Node(_merge_named(fields[key], value), value.place)
-        elif key == "access_policy" and key in fields:
+        elif key in _ADDED and key in fields:
             fields[key] = Node((*fields[key].items, *value.items), value.place)
         else:
             fields[key] = value

@@ -9,7 +9,7 @@ from semantic.datamodel.types import DataModel, Measure
 from semantic.errors import PlanError
 from semantic.plan.filling import filled_series
 from semantic.plan.joins import Hint, JoinGraph, JoinTree, mentioned_cubes
-from semantic.plan.members import Members, changes_grain
+from semantic.plan.members import Members
 from semantic.plan.shape import BoundCondition, BoundFilter, BoundGroup, Shape, parted
 from semantic.plan.snapshots import INDIFFERENT, base_groups, by_choice, snapshot
 from semantic.plan.stages import staged
@@ -158,7 +158,7 @@ class Planner:
             yield Rows(tree, names, groups, where)
             return
         every = dict.fromkeys(leaf for name in measures for leaf in self.members.leaves(name))
-        stages = [leaf for leaf in every if changes_grain(self.members.measure(leaf).multi_stage)]
+        stages = [leaf for leaf in every if self.members.is_stage(self.members.measure(leaf))]
         windows = [
             leaf for leaf in every if leaf not in stages and self.members.measure(leaf).rolling_window is not None
         ]
@@ -214,7 +214,8 @@ class Planner:
         raw = measure.type not in ADDITIVE or (measure.cube in tree.multiplied and measure.type == "count")
         granularity = series.time.granularity or "day"
         unit = base_unit(window, series_unit(self.members.dimension(series.time.name), granularity))
-        base_time = Group("bucketed_at", series.time.name, series.time.target, None if raw else unit, local=True)
+        by = unit if measure.type in ADDITIVE else None
+        base_time = Group("bucketed_at", series.time.name, series.time.target, by, local=True)
         base_groups = (*(group for group in groups if group.granularity is None), base_time)
         base = next(self._aggregates([leaf], tree, base_groups, series_range(where, window, series)))
         return Windowed(replace(base, raw=raw), leaf, window, series.time, base_time, groups, series.bound)

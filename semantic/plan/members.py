@@ -226,7 +226,7 @@ class Members:
 
     def is_composed(self, measure: Measure) -> bool:
         """Whether a measure only combines other measures, so that it can be computed from their results."""
-        if measure.type not in _COMPOSED or measure.sql is None or changes_grain(measure.multi_stage):
+        if measure.type not in _COMPOSED or measure.sql is None or self.is_stage(measure):
             return False
         if not self.children(measure):
             return False
@@ -234,6 +234,14 @@ class Members:
         if tree.find(exp.AggFunc) is not None:
             return False
         return all(self._is_measure_reference(column, measure) for column in tree.find_all(exp.Column))
+
+    def is_stage(self, measure: Measure) -> bool:
+        """Whether a multi-stage measure needs a stage of its own: it changes the grain, or aggregates what others
+        result in, and does not only combine them."""
+        stage = measure.multi_stage
+        if stage is None:
+            return False
+        return _changes_grain(stage) or (measure.type not in _COMPOSED and bool(self.children(measure)))
 
     def is_static(self, name: str) -> bool:
         """Whether a member's SQL depends on the data model alone: not on filters, callers, sub-queries or stages."""
@@ -284,13 +292,10 @@ def _is_plain(member: AnyMember) -> bool:
     return member.multi_stage is None and not special
 
 
-def changes_grain(stage: MultiStage | None) -> bool:
-    """Whether a multi-stage measure needs a stage of its own, and does not only combine others."""
-    if stage is None:
-        return False
-    changed = (stage.group_by, stage.reduce_by, stage.add_group_by, stage.time_shift, stage.order_by, stage.filter,
-               stage.grain)  # fmt: skip
-    return any(change not in (None, (), {}) for change in changed)
+def _changes_grain(stage: MultiStage) -> bool:
+    # Grouping by nothing is a grain, too.
+    changed = (stage.reduce_by, stage.add_group_by, stage.time_shift, stage.order_by, stage.filter, stage.grain)
+    return stage.group_by is not None or any(change not in (None, (), {}) for change in changed)
 
 
 def references(sql: Sql) -> Iterator[tuple[Hint, str]]:
