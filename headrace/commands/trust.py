@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -109,4 +110,5 @@ def compare(
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Names with commas between them; a name that holds a comma stands in double quotes."""
+    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]

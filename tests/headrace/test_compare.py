@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from headrace.compare import CompareError, TypeDifference, compare
@@ -223,6 +225,16 @@ def test_an_environments_own_table_is_compared_with_productions(memory: Memory) 
     assert compare(memory, "core.users@prod", "core.users@dev", key=["id"]).is_equal
     with pytest.raises(CompareError, match=r"there is no core.gone in environment dev"):
         compare(memory, "core.orders", "core.gone@dev", key=["id"])
+
+
+def test_names_with_commas_stand_in_quotes(tmp_path: Path) -> None:
+    with closing(duckdb.connect(str(tmp_path / "warehouse.duckdb"))) as connection:
+        connection.execute("CREATE SCHEMA core")
+        for table in ("a", "b"):
+            columns = f"""i AS "day, hour", '{table}' AS "loaded, at", 'x' || i AS id"""
+            connection.execute(f"CREATE TABLE core.{table} AS SELECT {columns} FROM range(3) t(i)")
+    keys = ("--key", 'id, "day, hour"', "--exclude", '"loaded, at"')
+    assert "the same data" in run("compare", "core.a", "core.b", *keys, data=tmp_path).stdout
 
 
 def test_the_command_ends_with_what_it_found(built: Path) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import yaml
 from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.dialect import parse_one
 from sqlmesh.core.macros import MacroEvaluator
 from sqlmesh.core.model import ModelKindName
 
-RULES = Path(__file__).resolve().parents[2] / "fraud" / "rules.yml"
+from sqlmesh_project.fraud.rules import MAX_SCORE, load_review
+
 SIGNALS = {
     "accounts_on_device_count": "Most accounts seen on one of the user's devices, this one included.",
     "accounts_on_ip_count": "Most accounts seen on one of the user's addresses, this one included.",
@@ -36,24 +34,20 @@ COLUMNS = {
 
 
 def review_query() -> str:
-    """The rules as SQL. Raises ValueError for a rule that names no signal."""
-    content = yaml.safe_load(RULES.read_text(encoding="utf-8"))
-    rules = content["rules"]
-    unknown = [rule["signal"] for rule in rules if rule["signal"] not in SIGNALS]
-    if unknown:
-        raise ValueError(f"{RULES.name}: no signal {', '.join(unknown)}; known: {', '.join(SIGNALS)}")
-    holds = [f"{rule['signal']} >= {int(rule['at_least'])}" for rule in rules]
-    texts = [exp.Literal.string(f"{rule['reason']} ({rule['weight']})").sql("bigquery") for rule in rules]
+    """The rules as SQL. Raises RulesError for a file that does not declare them."""
+    review = load_review(SIGNALS)
+    holds = [f"{rule.signal} >= {rule.at_least}" for rule in review.rules]
+    texts = [exp.Literal.string(f"{rule.reason} ({rule.weight})").sql("bigquery") for rule in review.rules]
     weights = [
-        f"CASE WHEN {held} THEN {int(rule['weight'])} ELSE 0 END" for held, rule in zip(holds, rules, strict=True)
+        f"CASE WHEN {held} THEN {rule.weight} ELSE 0 END" for held, rule in zip(holds, review.rules, strict=True)
     ]
     reasons = [
         f"CASE WHEN {held} THEN CONCAT('; ', {text}) ELSE '' END" for held, text in zip(holds, texts, strict=True)
     ]
     judged = {
         "review_reasons": f"NULLIF(SUBSTR(CONCAT({', '.join(reasons)}), 3), '')",
-        "score": "CAST(LEAST(score, 100) AS INT64)",
-        "is_for_review": f"score >= {int(content['review_from'])}",
+        "score": f"CAST(LEAST(score, {MAX_SCORE}) AS INT64)",
+        "is_for_review": f"score >= {review.review_from}",
     }
     listed = ", ".join(f"{judged.get(name, name)} AS {name}" for name in COLUMNS)
     return (

@@ -1,0 +1,1 @@
+"""The rules of the fraud review, declared in YAML beside this file and checked on loading."""
