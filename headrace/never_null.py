@@ -24,10 +24,13 @@ _VIEWS = "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT inter
 
 
 def open_proof(settings: Settings, environment: str) -> Proof:
-    """What is known of the gateway's columns. BigQuery keeps no statistics, so there production's contracts are taken
-    at their word: each model is audited against its contract; other environments have models of their own."""
-    if settings.bigquery is None:
-        return StatisticsProof(settings)
+    """What is known of the gateway's columns."""
+    return StatisticsProof(settings) if settings.bigquery is None else on_bigquery(environment)
+
+
+def on_bigquery(environment: str) -> Proof:
+    """BigQuery keeps no statistics, so production's contracts are taken at their word: each model is audited against
+    its contract. Other environments may have models, and contracts, of their own."""
     return PromiseProof() if environment == PRODUCTION else nothing_known
 
 

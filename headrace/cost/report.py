@@ -19,6 +19,7 @@ from headrace.cost.models import ModelCost, Views, audit_costs, check_costs, loa
 from headrace.cost.pricing import usd
 from headrace.cost.statistics import measure
 from headrace.errors import HeadraceError, WarehouseError
+from headrace.never_null import on_bigquery
 from headrace.terminal import Terminal
 from headrace.warehouse import open_reader
 from semantic.datamodel.load import load_data_model
@@ -80,10 +81,13 @@ def plan_cost(settings: Settings, environment: str) -> PlanCost:
 
 def query_cost(settings: Settings, text: str, environment: str, warn: Callable[[str], None]) -> QueryCost:
     """The cost of a REST query or of semantic SQL. Raises SemanticError, and as `plan_cost` does."""
+    # It teaches sqlglot the statements of models, which a generator that has written SQL before learns no more.
+    import sqlmesh  # noqa: F401
+
     model = load_data_model(settings.data_model, strict=False)
     for problem in model.problems:
         warn(str(problem))
-    trees = list(_compiled(Engine(model, _Nowhere()), text))
+    trees = list(_compiled(Engine(model, _Nowhere(), never_null=on_bigquery(environment)), text))
     with _places(settings, environment) as (reader, placed):
         models = load_models(settings)
         views = Views(models)
