@@ -15,7 +15,7 @@ _DIRECTIVE = re.compile(r"(%[ILs%])")
 
 
 def speak_duckdb(tree: exp.Expr) -> None:
-    """Change a statement in place: array literals, `= ANY(list)`, names of functions in FROM."""
+    """Change a statement in place: array literals, `= ANY(list)`, names of functions in FROM, LIMIT ALL."""
     for cast in list(tree.find_all(exp.Cast)):
         if cast.to.this == exp.DataType.Type.ARRAY and isinstance(cast.this, exp.Literal):
             cast.set("this", array(cast.this.name))
@@ -32,6 +32,9 @@ def speak_duckdb(tree: exp.Expr) -> None:
             name_function_column(table)
         else:
             table.replace(_one_row(table))
+    for limit in list(tree.find_all(exp.Limit)):
+        if isinstance(limit.expression, exp.Null) or limit.expression == exp.column("all", quoted=True):
+            limit.pop()
     for function in list(tree.find_all(exp.Format)):
         function.replace(_formatted(function))
 

@@ -124,7 +124,9 @@ class Parts:
         sql = self._sql(condition, text, shown.place)
         original = self.original(path.name)
         made = replace(original, name=name, filters=(*original.filters, sql))
-        self.ad_hoc += [made, replace(shown, name=name, alias_of=MemberPath(path.cubes, name))]
+        self.ad_hoc.append(made)
+        if shown.alias_of is not None:
+            self.ad_hoc.append(replace(shown, name=name, alias_of=MemberPath(path.cubes, name)))
         self.measures.append(f"{shown.cube}.{name}")
         return self.reference(f"{shown.cube}.{name}", None, name)
 

@@ -41,6 +41,7 @@ from semantic.sqlapi.rewriting.moving import Moved, moved_into_rows
 from semantic.sqlapi.rewriting.naming import output_name
 from semantic.sqlapi.rewriting.ranges import take_range
 from semantic.sqlapi.rewriting.refusals import refuse_modifiers, refuse_other_tables
+from semantic.sqlapi.rewriting.restricting import restrict_by_joins
 from semantic.sqlapi.rewriting.tables import (
     JOIN_FIELD,
     USER,
@@ -203,6 +204,8 @@ class Rewriter:
     def _select(self, select: exp.Select, ctes: frozenset[str], outer: tuple[Sources, ...]) -> None:
         items = self._items(select, ctes)
         sources = Sources(tuple(item.source for item in items if item.source is not None))
+        if sources.all and len(items) > len(sources.all) and is_grouped(select) and restrict_by_joins(select, sources):
+            items = self._items(select, ctes)
         inner_outer = (*outer, sources) if sources.all else outer
         where = select.args.get("where") if sources.all and is_grouped(select) else None
         for nested in self._nested(select):

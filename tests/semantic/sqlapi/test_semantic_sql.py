@@ -141,6 +141,15 @@ CASES: list[tuple[str, list[tuple[object, ...]]]] = [
     # A measure beside an aggregate over a dimension.
     ("SELECT status, MEASURE(count), MAX(city) FROM sales GROUP BY 1 ORDER BY 1 LIMIT 1", [("done", 3, "Paris")]),
     ("SELECT MEASURE(total), COUNT(*) FILTER (WHERE city = 'Paris') FROM sales", [(Decimal(495), 2)]),
+    ("SELECT MEASURE(total) FILTER (WHERE status = 'done'), AVG(average), COUNT(*) FROM orders LIMIT ALL",
+     [(Decimal(230), 82.5, 6)]),
+    # A join with groups that are looked at for nothing else says which rows are meant.
+    ("SELECT DATE_TRUNC('year', created_at) AS t, status, SUM(total) AS sum FROM orders JOIN (SELECT status AS "
+     "status__, SUM(total) AS inner__ FROM orders WHERE amount > 5 GROUP BY status ORDER BY inner__ DESC LIMIT 2) AS "
+     "series_limit ON status = status__ WHERE amount < 200 GROUP BY status, DATE_TRUNC('year', created_at) ORDER BY "
+     "sum DESC", [(dt.datetime(2024, 1, 1), "done", Decimal(230))]),
+    ("SELECT s.status, MEASURE(buyers) FROM sales s INNER JOIN (SELECT city c, status, COUNT(*) FROM sales GROUP BY "
+     "1, 2 HAVING COUNT(*) > 1) g ON g.c = s.city AND (s.status = g.status) GROUP BY 1", [("done", 1)]),
     # A measure of some rows.
     ("SELECT MEASURE(total) FILTER (WHERE city = 'Paris'), MEASURE(total), SUM(total) FILTER (WHERE big) FROM sales",
      [(Decimal(330), Decimal(495), Decimal(370))]),
