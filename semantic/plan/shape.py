@@ -287,6 +287,7 @@ def _open_end(end: datetime) -> tuple[datetime, bool]:
     return end, False
 
 
+@lru_cache(maxsize=1024)
 def _aligned(start: datetime, end: datetime) -> frozenset[str]:
     return frozenset(unit for unit in GRANULARITIES if truncate(start, unit) == start and truncate(end, unit) == end)
 
