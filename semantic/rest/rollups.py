@@ -12,7 +12,7 @@ from semantic.sql.literals import with_literals
 
 
 def used_rollups(rollups: Sequence[Stored]) -> Json:
-    """`usedPreAggregations` of `/load`, by table. Which may be read was settled before, so there are no keys to compare."""
+    """`usedPreAggregations` of `/load`, by table. Which may be read is settled before: there are no keys to compare."""
     return {one.table: {"targetTableName": one.table, "refreshKeyValues": []} for one in rollups}
 
 
