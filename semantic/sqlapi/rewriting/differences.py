@@ -15,10 +15,13 @@ _DIRECTIVE = re.compile(r"(%[ILs%])")
 
 
 def speak_duckdb(tree: exp.Expr) -> None:
-    """Change a statement in place: array literals, `= ANY(list)`, names of functions in FROM, LIMIT ALL."""
+    """Change a statement in place: array literals, `= ANY(list)`, names of functions in FROM, LIMIT ALL, numeric."""
     for cast in list(tree.find_all(exp.Cast)):
         if cast.to.this == exp.DataType.Type.ARRAY and isinstance(cast.this, exp.Literal):
             cast.set("this", array(cast.this.name))
+        if cast.to.this == exp.DataType.Type.DECIMAL and not cast.to.expressions:
+            # PostgreSQL's has any scale; DuckDB's would have three digits.
+            cast.set("to", exp.DataType.build("DECIMAL(38, 10)", dialect="duckdb"))
     for equal in list(tree.find_all(exp.EQ)):
         if isinstance(equal.expression, exp.Any):
             equal.replace(contained(equal))

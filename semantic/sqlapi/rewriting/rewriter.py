@@ -20,6 +20,7 @@ from semantic.sqlapi.errors import MeasureMisuse, NotSupported, SqlApiError
 from semantic.sqlapi.rewriting import predicates
 from semantic.sqlapi.rewriting.differences import speak_duckdb
 from semantic.sqlapi.rewriting.embedding import parsed, rename, with_members
+from semantic.sqlapi.rewriting.flattening import flatten, inline_tables
 from semantic.sqlapi.rewriting.grouping import (
     DONE,
     AdHoc,
@@ -44,11 +45,13 @@ from semantic.sqlapi.rewriting.refusals import refuse_modifiers, refuse_other_ta
 from semantic.sqlapi.rewriting.restricting import restrict_by_joins
 from semantic.sqlapi.rewriting.tables import (
     JOIN_FIELD,
+    SCHEMA,
     USER,
     Source,
     Sources,
     find_table,
     public_members,
+    public_tables,
     row_members,
     star_column,
 )
@@ -191,6 +194,7 @@ class Rewriter:
             raise NotSupported(f"{query.key.upper()} is not supported in a query")
 
     def _ctes(self, query: exp.Expr, ctes: frozenset[str], outer: tuple[Sources, ...]) -> frozenset[str]:
+        inline_tables(query, lambda table: self._is_table(table, ctes))
         with_ = query.args.get("with_")
         if with_ is None:
             return ctes
@@ -202,6 +206,7 @@ class Rewriter:
         return ctes
 
     def _select(self, select: exp.Select, ctes: frozenset[str], outer: tuple[Sources, ...]) -> None:
+        flatten(select, lambda table: self._is_table(table, ctes))
         items = self._items(select, ctes)
         sources = Sources(tuple(item.source for item in items if item.source is not None))
         if sources.all and len(items) > len(sources.all) and is_grouped(select) and restrict_by_joins(select, sources):
@@ -233,6 +238,12 @@ class Rewriter:
         places += [(join, join.this) for join in joins]
         return [_Item(join, node, self._source(node, ctes)) for join, node in places]
 
+    def _is_table(self, table: exp.Table, ctes: frozenset[str]) -> bool:
+        """Whether a table is a view or cube, and no common table expression."""
+        if not isinstance(table.this, exp.Identifier) or (table.name in ctes and not table.db):
+            return False
+        return table.db in ("", SCHEMA) and table.name in public_tables(self._model)
+
     def _source(self, node: exp.Expr, ctes: frozenset[str]) -> Source | None:
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
             return None
@@ -249,7 +260,9 @@ class Rewriter:
             if name == "with_":
                 continue
             for part in value if isinstance(value, list) else [value]:
-                if isinstance(part, exp.Expr):
+                if isinstance(part, exp.Query):
+                    found.append(part)
+                elif isinstance(part, exp.Expr):
                     found += [node for node in own_nodes(part) if isinstance(node, exp.Query)]
         return found
 

@@ -150,6 +150,16 @@ CASES: list[tuple[str, list[tuple[object, ...]]]] = [
      "sum DESC", [(dt.datetime(2024, 1, 1), "done", Decimal(230))]),
     ("SELECT s.status, MEASURE(buyers) FROM sales s INNER JOIN (SELECT city c, status, COUNT(*) FROM sales GROUP BY "
      "1, 2 HAVING COUNT(*) > 1) g ON g.c = s.city AND (s.status = g.status) GROUP BY 1", [("done", 1)]),
+    # `SELECT *` of a table inside of another query is the table, and not rows of all that joins it.
+    ("SELECT q.status, SUM(q.total), COUNT(*) FROM (SELECT * FROM sales s WHERE s.amount > 20 AND city IS NOT NULL) q"
+     " WHERE status <> 'void' GROUP BY 1", [("done", Decimal(230), 3)]),
+    ("WITH q AS (SELECT * FROM sales), r AS (SELECT status, SUM(total) t FROM q GROUP BY 1) SELECT r.t, (SELECT"
+     " MEASURE(total) FROM q) FROM r WHERE status = 'done'", [(Decimal(230), Decimal(495))]),
+    ("SELECT COUNT(*), MEASURE(b.buyers) FROM (SELECT * FROM (SELECT * FROM orders) a WHERE a.status = 'done') b",
+     [(3, 2)]),
+    ("SELECT COUNT(*) FROM (SELECT * FROM orders LIMIT 4) q", [(4,)]),
+    ("SELECT (SELECT MEASURE(total) FROM sales)", [(Decimal(495),)]),
+    ("SELECT CAST(1.23456 AS numeric), 7::decimal / 2", [(Decimal("1.23456"), 3.5)]),
     # A measure of some rows.
     ("SELECT MEASURE(total) FILTER (WHERE city = 'Paris'), MEASURE(total), SUM(total) FILTER (WHERE big) FROM sales",
      [(Decimal(330), Decimal(495), Decimal(370))]),
