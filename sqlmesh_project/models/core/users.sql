@@ -85,10 +85,9 @@ WITH web_users AS (
     NULL::BOOL AS is_eligibility_verified
   FROM rewards_users
 ), activity AS (
-  /* The first event is found together with the rest: time and id in one text that sorts like both. */
   SELECT
     user_key,
-    MIN(CONCAT(CAST(2000000000000000000 + UNIX_MICROS(occurred_at) AS STRING), event_id)) AS first_moment,
+    MIN(occurred_at) AS first_seen_at,
     MAX(occurred_at) AS last_seen_at,
     COUNT(*) AS event_count,
     LOGICAL_OR(is_staff) AS is_staff,
@@ -96,25 +95,33 @@ WITH web_users AS (
   FROM events
   GROUP BY
     user_key
-), seen AS (
+), first_events AS (
+  /* Found by its time, which is cheap to compare; only events of one microsecond are told apart by their ids. */
   SELECT
     events.user_key,
     events.user_id,
     events.record_source,
     events.company_key,
-    events.occurred_at AS first_seen_at,
     events.platform,
     events.device_type,
-    events.country,
+    events.country
+  FROM events
+  INNER JOIN activity
+    ON events.user_key = activity.user_key
+    AND events.occurred_at = activity.first_seen_at
+  QUALIFY
+    ROW_NUMBER() OVER (PARTITION BY events.user_key ORDER BY events.event_id) = 1
+), seen AS (
+  SELECT
+    first_events.*,
+    activity.first_seen_at,
     activity.last_seen_at,
     activity.event_count,
     activity.is_staff,
     activity.is_bot
-  FROM events
+  FROM first_events
   INNER JOIN activity
-    ON events.user_key = activity.user_key
-    AND events.event_id = SUBSTR(activity.first_moment, 20)
-    AND UNIX_MICROS(events.occurred_at) = SUBSTR(activity.first_moment, 1, 19)::INT64 - 2000000000000000000
+    ON first_events.user_key = activity.user_key
 )
 SELECT
   COALESCE(profiles.user_key, seen.user_key) AS user_key, /* Source and id of the user. */
