@@ -1,7 +1,10 @@
 AUDIT (
-  name contract_errors
+  name contract_errors,
+  defaults (
+    `within` = TRUE
+  )
 );
 
 SELECT
   rules
-FROM @contract_violations(@this_model, @of, 'error')
+FROM @contract_violations(@this_model, @of, 'error', @within)

@@ -1,8 +1,11 @@
 AUDIT (
   name contract_warnings,
-  blocking FALSE
+  blocking FALSE,
+  defaults (
+    `within` = TRUE
+  )
 );
 
 SELECT
   rules
-FROM @contract_violations(@this_model, @of, 'warn')
+FROM @contract_violations(@this_model, @of, 'warn', @within)

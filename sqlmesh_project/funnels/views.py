@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from sqlglot import exp
 
 from sqlmesh_project.funnels.declaration import Funnel
@@ -73,7 +76,25 @@ def entries_query(funnels: tuple[Funnel, ...]) -> str:
 
 def steps_query(funnels: tuple[Funnel, ...]) -> str:
     """Query of core.funnel_steps in the models' dialect."""
-    return " UNION ALL ".join(_step(funnel, number) for funnel in funnels for number in range(1, len(funnel.steps) + 1))
+    return " UNION ALL ".join(_steps(funnel) for funnel in funnels)
+
+
+def lookback_sql(funnel: Funnel) -> str:
+    """Days that a run of a funnel looks back: late rows come, or give earlier ones their user, and entries change until
+    their window has passed."""
+    return f"@EVAL(@lookback_days + @identity_window_days + {math.ceil(funnel.conversion_window / 86400)})"
+
+
+def audited_sql(view: str, funnels: tuple[Funnel, ...]) -> str:
+    """Condition on rows of a public table that a run has computed anew: what its audits have to judge."""
+    return " OR ".join(_audited(view, funnel) for funnel in funnels)
+
+
+def _audited(view: str, funnel: Funnel) -> str:
+    is_of_funnel = f"funnel_name = {_text(funnel.name)}"
+    if not funnel.is_incremental:
+        return is_of_funnel
+    return f"({is_of_funnel} AND @not_audited_before({view}, entered_at, {lookback_sql(funnel)}))"
 
 
 def _text(value: str) -> str:
@@ -96,16 +117,20 @@ def _shared(funnel: Funnel) -> dict[str, str]:
     return columns
 
 
-def _select(funnel: Funnel, columns: dict[str, str], order: dict[str, tuple[str, str]]) -> str:
+def _select(funnel: Funnel, columns: dict[str, str], order: dict[str, tuple[str, str]], paths: str) -> str:
     listed = ", ".join(f"CAST({columns[name]} AS {type_}) AS {name}" for name, (type_, _) in order.items())
     query = (
-        f"SELECT {listed} FROM core.funnel_paths__{funnel.name} AS paths LEFT JOIN {WATERMARKS} AS watermarks"
+        f"SELECT {listed} FROM {paths} AS paths LEFT JOIN {WATERMARKS} AS watermarks"
         f" ON watermarks.record_source = {_text(funnel.source)}"
     )
     if funnel.include_staff:
         return query
     # an event does not always say that its user is of the staff: another one of the same user may, before or after it
     return f"{query} WHERE NOT paths.user_key IN (SELECT user_key FROM {USERS} WHERE is_staff)"
+
+
+def _table(funnel: Funnel) -> str:
+    return f"core.funnel_paths__{funnel.name}"
 
 
 def _entries(funnel: Funnel) -> str:
@@ -116,32 +141,50 @@ def _entries(funnel: Funnel) -> str:
     columns["converted_count"] = "CASE WHEN paths.converted_at IS NULL THEN 0 ELSE 1 END"
     columns["seconds_to_convert"] = _seconds("paths.entered_at", "paths.converted_at")
     columns["is_converted"] = "NOT paths.converted_at IS NULL"
-    return _select(funnel, columns, ENTRY_COLUMNS)
+    return _select(funnel, columns, ENTRY_COLUMNS, _table(funnel))
 
 
 def _reached_name(funnel: Funnel) -> str:
     if funnel.order == "unordered":
         return "CAST(paths.reached_count AS STRING)"
-    names = " ".join(f"WHEN {number} THEN {_text(step.name)}" for number, step in enumerate(funnel.steps, 1))
-    return f"CASE paths.reached_count {names} END"
+    return _step_name(funnel, "paths.reached_count")
 
 
-def _step(funnel: Funnel, number: int) -> str:
+def _step_name(funnel: Funnel, number: str) -> str:
+    return _by_number(number, {place: _text(step.name) for place, step in enumerate(funnel.steps, 1)})
+
+
+def _by_number(number: str, values: Mapping[int, str]) -> str:
+    cases = " ".join(f"WHEN {place} THEN {value}" for place, value in values.items())
+    return f"CASE {number} {cases} END"
+
+
+def _steps(funnel: Funnel) -> str:
     columns = _shared(funnel)
-    reached = f"paths.step_{number}_at"
-    previous, following = f"paths.step_{number - 1}_at", f"paths.step_{number + 1}_at"
-    is_first, is_last = number == 1, number == len(funnel.steps)
-    columns["entry_step_key"] = f"CONCAT(paths.entry_key, ':', '{number}')"
-    columns["reached_at"] = reached
-    columns["step_number"] = str(number)
-    columns["step_name"] = _text(funnel.steps[number - 1].name)
-    columns["reached_count"] = f"CASE WHEN {reached} IS NULL THEN 0 ELSE 1 END"
+    is_unordered = funnel.order == "unordered"
+    columns["entry_step_key"] = "CONCAT(paths.entry_key, ':', CAST(paths.step_number AS STRING))"
+    columns["reached_at"] = "paths.reached_at"
+    columns["step_number"] = "paths.step_number"
+    columns["step_name"] = _step_name(funnel, "paths.step_number")
+    columns["reached_count"] = "CASE WHEN paths.reached_at IS NULL THEN 0 ELSE 1 END"
     columns["next_reached_count"] = (
-        "CAST(NULL AS INT64)" if is_last else f"CASE WHEN {reached} IS NULL OR {following} IS NULL THEN 0 ELSE 1 END"
+        f"CASE WHEN paths.step_number = {len(funnel.steps)} THEN NULL"
+        " WHEN paths.reached_at IS NULL OR paths.next_at IS NULL THEN 0 ELSE 1 END"
     )
-    columns["seconds_from_entry"] = _seconds("paths.entered_at", reached)
-    columns["seconds_from_previous"] = (
-        "CAST(NULL AS FLOAT64)" if is_first or funnel.order == "unordered" else _seconds(previous, reached)
+    columns["seconds_from_entry"] = _seconds("paths.entered_at", "paths.reached_at")
+    columns["seconds_from_previous"] = "NULL" if is_unordered else _seconds("paths.previous_at", "paths.reached_at")
+    columns["is_reached"] = "NOT paths.reached_at IS NULL"
+    return _select(funnel, columns, STEP_COLUMNS, f"({_stepwise(funnel)})")
+
+
+def _stepwise(funnel: Funnel) -> str:
+    """A row per path and step of it, with the times of this step and of those beside it; paths are read once."""
+    places = range(1, len(funnel.steps) + 1)
+    times = {place: f"paths.step_{place}_at" for place in places}
+    previous = {place + 1: time for place, time in times.items() if place + 1 in times}
+    following = {place - 1: time for place, time in times.items() if place - 1 in times}
+    return (
+        f"SELECT paths.*, step_number, {_by_number('step_number', times)} AS reached_at,"
+        f" {_by_number('step_number', previous)} AS previous_at, {_by_number('step_number', following)} AS next_at"
+        f" FROM {_table(funnel)} AS paths CROSS JOIN UNNEST([{', '.join(map(str, places))}]) AS step_number"
     )
-    columns["is_reached"] = f"NOT {reached} IS NULL"
-    return _select(funnel, columns, STEP_COLUMNS)

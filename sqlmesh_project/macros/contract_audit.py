@@ -16,9 +16,15 @@ from contracts.rules import Relationship
 
 @macro()
 def contract_violations(
-    evaluator: MacroEvaluator, this_model: exp.Expression, of: exp.Expression, severity: str
+    evaluator: MacroEvaluator,
+    this_model: exp.Expression,
+    of: exp.Expression,
+    severity: str,
+    within: exp.Expression | None = None,
 ) -> exp.Expression:
     """What in this model breaks the contract of table `of` (layer.table) with a severity: error or warn.
+
+    Only rows `within` a condition are judged: a view has no interval of its own, and audits the days that a run reads.
 
     Relationships are judged to the model's own parents, which are complete when it is audited; `headrace check --data`
     judges them all.
@@ -30,10 +36,12 @@ def contract_violations(
     parents = {parent.name for parent in snapshot.parents} if snapshot else set()
     known = {target: evaluator.get_snapshot(".".join(target)) for target in targets}
     complete = [target for target, found in known.items() if found and found.name in parents]
+    is_whole = within is None or isinstance(within, exp.Boolean)
+    judged = this_model if is_whole else exp.select("*").from_(this_model).where(within).subquery()
     query = parse_one(violations_sql(contract, severity=severity, targets=complete), dialect="bigquery")
     for audited in list(query.find_all(exp.Table)):
         if audited.name == THIS_TABLE:
-            audited.replace(_aliased(this_model, audited.alias))
+            audited.replace(_aliased(judged, audited.alias))
     return query.subquery("violations")
 
 

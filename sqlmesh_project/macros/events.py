@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlmesh import macro
 from sqlmesh.core.macros import MacroEvaluator
+from sqlmesh.utils.date import to_ts
 
 
 @macro()
@@ -43,6 +44,22 @@ def in_interval(
 
 
 @macro()
+def not_audited_before(
+    evaluator: MacroEvaluator, model: exp.Column, time: exp.Expression, days: exp.Expression
+) -> exp.Expr:
+    """Whether a view's row was not audited yet, lies in the `days` that runs read again, or its time is unknown.
+
+    A view has no interval of its own: what was audited is told by its intervals so far, which a restatement empties.
+    """
+    view = evaluator.get_snapshot(model)
+    if view is None or not view.intervals:
+        return exp.true()
+    again = exp.TimestampSub(this=_utc(to_ts(view.intervals[0][1])), expression=days.copy(), unit=exp.var("DAY"))
+    unknown = exp.Is(this=time.copy(), expression=exp.null())
+    return exp.paren(exp.or_(unknown, exp.GTE(this=time.copy(), expression=again), wrap=False))
+
+
+@macro()
 def before_interval(evaluator: MacroEvaluator, time: exp.Expression, days: exp.Expression) -> exp.Expr:
     """Whether a time lies in so many days right before the interval of the run."""
     start = _bound(evaluator, "start_ts", days, exp.TimestampSub)
@@ -51,10 +68,14 @@ def before_interval(evaluator: MacroEvaluator, time: exp.Expression, days: exp.E
 
 
 def _bound(evaluator: MacroEvaluator, name: str, days: exp.Expression | None, shift: type[exp.Expression]) -> exp.Expr:
-    bound = exp.cast(exp.Literal.string(f"{evaluator.locals[name]}+00:00"), "TIMESTAMPTZ")
+    bound = _utc(evaluator.locals[name])
     if days is None:
         return bound
     return shift(this=bound, expression=days.copy(), unit=exp.var("DAY"))
+
+
+def _utc(text: str) -> exp.Expr:
+    return exp.cast(exp.Literal.string(f"{text}+00:00"), "TIMESTAMPTZ")
 
 
 @macro()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlmesh.core.model import ModelKindName
 from sqlmesh_project.funnels.compiler import path_columns, paths_query
 from sqlmesh_project.funnels.declaration import Funnel
 from sqlmesh_project.funnels.loader import load_funnels
+from sqlmesh_project.funnels.views import lookback_sql
 
 COMMENTS = {
     "entry_key": "Funnel and event that opened the entry.",
@@ -43,13 +43,10 @@ def entrypoint(sql: str) -> Callable[[MacroEvaluator], exp.Expr]:
 
 
 def kind(funnel: Funnel) -> dict[str, Any]:
-    """Entries change until their window has passed, and as late rows come or give earlier ones their user: so far a
-    run looks back."""
     if not funnel.is_incremental:
         return {"name": ModelKindName.FULL}
-    days = math.ceil(funnel.conversion_window / 86400)
-    lookback = f"@EVAL(@lookback_days + @identity_window_days + {days})"
-    return {"name": ModelKindName.INCREMENTAL_BY_TIME_RANGE, "time_column": "entered_at", "lookback": lookback}
+    name = ModelKindName.INCREMENTAL_BY_TIME_RANGE
+    return {"name": name, "time_column": "entered_at", "lookback": lookback_sql(funnel)}
 
 
 def register(funnel: Funnel) -> None:
@@ -59,6 +56,7 @@ def register(funnel: Funnel) -> None:
     model(
         f"core.funnel_paths__{funnel.name}",
         is_sql=True,
+        optimize_query=False,
         kind=kind(funnel),
         description=exp.Literal.string(description),  # a text with an @ would be read as an expression
         grains=["entry_key"],

@@ -9,14 +9,17 @@ from sqlmesh.core.macros import MacroEvaluator
 from sqlmesh.core.model import ModelKindName
 
 from sqlmesh_project.funnels.loader import load_funnels
-from sqlmesh_project.funnels.views import STEP_COLUMNS, steps_query
+from sqlmesh_project.funnels.views import STEP_COLUMNS, audited_sql, steps_query
 
-STEPS_SQL = steps_query(load_funnels())
+FUNNELS = load_funnels()
+STEPS_SQL = steps_query(FUNNELS)
+AUDITED = parse_one(audited_sql("core.funnel_steps", FUNNELS), dialect="bigquery")
 
 
 @model(
     "core.funnel_steps",
     is_sql=True,
+    optimize_query=False,
     kind={"name": ModelKindName.VIEW},
     description="One row per entry into a funnel and step of it, reached or not.",
     grains=["entry_step_key"],
@@ -25,7 +28,7 @@ STEPS_SQL = steps_query(load_funnels())
     ignored_rules=[
         "nomissingunittest"
     ],  # its inputs are all funnels: tests/sqlmesh_project tests it with some of its own
-    audits=[("contract_errors", {"of": exp.column("funnel_steps", table="core")})],
+    audits=[("contract_errors", {"of": exp.column("funnel_steps", table="core"), "within": AUDITED})],
     columns={name: type_ for name, (type_, _) in STEP_COLUMNS.items()},
     column_descriptions={name: comment for name, (_, comment) in STEP_COLUMNS.items()},
 )

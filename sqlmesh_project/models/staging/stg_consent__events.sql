@@ -7,10 +7,24 @@ MODEL (
     consent
   ),
   audits (
-    not_null(columns := (event_id, occurred_at, company_id, event_type)),
-    unique_values(columns := (
-      event_id
-    ))
+    not_null(
+      columns := (event_id, occurred_at, company_id, event_type),
+      condition := @not_audited_before(
+        staging.stg_consent__events,
+        occurred_at,
+        @EVAL(@lookback_days + @identity_window_days)
+      )
+    ),
+    unique_values(
+      columns := (
+        event_id
+      ),
+      condition := @not_audited_before(
+        staging.stg_consent__events,
+        occurred_at,
+        @EVAL(@lookback_days + @identity_window_days)
+      )
+    )
   )
 );
 

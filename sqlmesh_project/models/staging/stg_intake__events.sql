@@ -7,10 +7,24 @@ MODEL (
     intake
   ),
   audits (
-    not_null(columns := (event_id, occurred_at, event_type)),
-    unique_values(columns := (
-      event_id
-    ))
+    not_null(
+      columns := (event_id, occurred_at, event_type),
+      condition := @not_audited_before(
+        staging.stg_intake__events,
+        occurred_at,
+        @EVAL(@lookback_days + @identity_window_days)
+      )
+    ),
+    unique_values(
+      columns := (
+        event_id
+      ),
+      condition := @not_audited_before(
+        staging.stg_intake__events,
+        occurred_at,
+        @EVAL(@lookback_days + @identity_window_days)
+      )
+    )
   )
 );
 

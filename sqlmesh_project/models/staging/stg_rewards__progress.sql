@@ -7,10 +7,24 @@ MODEL (
     rewards
   ),
   audits (
-    not_null(columns := (progress_id, user_id, offer_id, kind, occurred_at)),
-    unique_values(columns := (
-      progress_id
-    ))
+    not_null(
+      columns := (progress_id, user_id, offer_id, kind, occurred_at),
+      condition := @not_audited_before(
+        staging.stg_rewards__progress,
+        occurred_at,
+        @EVAL(@lookback_days + @identity_window_days)
+      )
+    ),
+    unique_values(
+      columns := (
+        progress_id
+      ),
+      condition := @not_audited_before(
+        staging.stg_rewards__progress,
+        occurred_at,
+        @EVAL(@lookback_days + @identity_window_days)
+      )
+    )
   )
 );
 
