@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from semantic.compiler import CompiledQuery
-from semantic.datamodel.types import DataModel, Measure
+from semantic.datamodel.types import Cube, DataModel, Measure
 from semantic.query.types import Query
 from semantic.sql.literals import with_literals
 from semantic.sqlapi.errors import MeasureMisuse, NotSupported, SqlApiError
@@ -194,7 +194,7 @@ class Rewriter:
             raise NotSupported(f"{query.key.upper()} is not supported in a query")
 
     def _ctes(self, query: exp.Expr, ctes: frozenset[str], outer: tuple[Sources, ...]) -> frozenset[str]:
-        inline_tables(query, lambda table: self._is_table(table, ctes))
+        inline_tables(query, lambda table: self._cube(table, ctes))
         with_ = query.args.get("with_")
         if with_ is None:
             return ctes
@@ -206,7 +206,7 @@ class Rewriter:
         return ctes
 
     def _select(self, select: exp.Select, ctes: frozenset[str], outer: tuple[Sources, ...]) -> None:
-        flatten(select, lambda table: self._is_table(table, ctes))
+        flatten(select, lambda table: self._cube(table, ctes))
         items = self._items(select, ctes)
         sources = Sources(tuple(item.source for item in items if item.source is not None))
         if sources.all and len(items) > len(sources.all) and is_grouped(select) and restrict_by_joins(select, sources):
@@ -238,11 +238,11 @@ class Rewriter:
         places += [(join, join.this) for join in joins]
         return [_Item(join, node, self._source(node, ctes)) for join, node in places]
 
-    def _is_table(self, table: exp.Table, ctes: frozenset[str]) -> bool:
-        """Whether a table is a view or cube, and no common table expression."""
+    def _cube(self, table: exp.Table, ctes: frozenset[str]) -> Cube | None:
+        """The view or cube that a table is, when it is no common table expression."""
         if not isinstance(table.this, exp.Identifier) or (table.name in ctes and not table.db):
-            return False
-        return table.db in ("", SCHEMA) and table.name in public_tables(self._model)
+            return None
+        return public_tables(self._model).get(table.name) if table.db in ("", SCHEMA) else None
 
     def _source(self, node: exp.Expr, ctes: frozenset[str]) -> Source | None:
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):

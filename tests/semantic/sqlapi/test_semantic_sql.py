@@ -158,6 +158,12 @@ CASES: list[tuple[str, list[tuple[object, ...]]]] = [
     ("SELECT COUNT(*), MEASURE(b.buyers) FROM (SELECT * FROM (SELECT * FROM orders) a WHERE a.status = 'done') b",
      [(3, 2)]),
     ("SELECT COUNT(*) FROM (SELECT * FROM orders LIMIT 4) q", [(4,)]),
+    # So are columns of it, when their measures are aggregated by their own functions; rows are rows otherwise.
+    ("SELECT q.s, SUM(q.t) AS t, COUNT(DISTINCT b), COUNT(*) FROM (SELECT s.status AS s, s.total t, s.city, s.buyers b"
+     " FROM sales s) q WHERE q.city = 'Paris' GROUP BY q.s ORDER BY t", [("done", Decimal(80), 1, 1),
+                                                                       ("void", Decimal(250), 1, 1)]),
+    ("SELECT MAX(q.t), AVG(q.t), COUNT(*) FROM (SELECT total AS t FROM orders WHERE amount > 7) q",
+     [(Decimal(250), 98.0, 5)]),
     ("SELECT (SELECT MEASURE(total) FROM sales)", [(Decimal(495),)]),
     ("SELECT CAST(1.23456 AS numeric), 7::decimal / 2", [(Decimal("1.23456"), 3.5)]),
     # A measure of some rows.
