@@ -37,6 +37,7 @@ def _condition(condition: Condition, *, is_filter: bool = False) -> exp.Expressi
 def _member(name: str) -> exp.Expression:
     if not name.startswith(PROPERTY):
         return exp.column(name)
+    # core.events keeps no text that is not JSON, which one of the engines would fail on
     path = exp.Literal.string(f"$.{name.removeprefix(PROPERTY)}").sql(DIALECT)
     # in parentheses: one of the engines writes an operator for it that binds more loosely than a comparison
     return exp.paren(exp.maybe_parse(f"JSON_VALUE(properties, {path})", dialect=DIALECT))

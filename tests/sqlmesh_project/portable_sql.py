@@ -222,6 +222,7 @@ MACROS = (
     Case("", "", "@json_text('{\"b\": {\"c\": 1}}', b)", None, "json_functions#json_value"),
     Case("", "", "@json_text('{\"b\": null}', b)", None, "json_functions#json_value"),
     Case("", "", "@json_text('{\"c\": 1}', b)", None, "json_functions#json_value"),
+    Case("", "", "@readable_json('{\"b\": 1}')", '{"b": 1}', "json_functions#json_value"),
     Case("", "", "@clean_code('\"\"\"fr\"\"\"')", "FR", "string_functions#trim"),
     Case("", "", "@clean_code('\"\"')", None, "string_functions#trim"),
     Case("", "", "@in_usd(CAST('10.00' AS FLOAT64), CAST('1.08123456' AS FLOAT64))", "10.812346",

@@ -11,6 +11,8 @@ import pytest
 import sqlglot
 from sqlmesh import Context
 
+from sqlmesh_project.funnels.compiler import paths_query
+from sqlmesh_project.funnels.declaration import Condition, Funnel, Predicate, Step
 from sqlmesh_project.funnels.loader import load_funnels
 from sqlmesh_project.funnels.views import entries_query
 from tests.sqlmesh_project.raw_rows import RawRows, Row
@@ -149,6 +151,26 @@ def test_without_user_ids_nothing_is_paired_and_counts_stand(raw: RawRows) -> No
     ]
     counts = "SELECT SUM(asked_count), SUM(given_count), COUNT(*) FILTER (is_user_known) FROM core.consents"
     assert raw.connection.execute(counts).fetchall() == [(1.0, 1.0, 0)]
+
+
+def test_details_that_are_no_json_stop_no_funnel_that_asks_for_one(raw: RawRows) -> None:
+    raw.add(
+        "consent__events",
+        {**consent("e1", "asked", NOON), "parameters": '{"action": "click"}'},
+        {**consent("e2", "asked", NOON, "bob"), "parameters": "{'action': 'click'}"},
+        {**consent("e3", "given", NOON + MICROSECOND), "parameters": "{"},
+    )
+    raw.query("core.events", sql="SELECT 1")
+    clicked = Predicate((Condition("properties.action", ("click",)),))
+    other = Predicate((Condition("properties.action", ("click",), negated=True),))
+    funnel = Funnel("clicks", "Clicks.", "consent", (Step("click", clicked), Step("other", other)), 3600)
+    sql = sqlglot.transpile(bounded(paths_query(funnel)), read="bigquery", write="duckdb")[0]
+    found = raw.connection.execute(f"SELECT user_key, reached_count FROM ({sql})").fetchall()
+    assert found == [("consent:ada", 2)]
+
+
+def bounded(sql: str) -> str:
+    return sql.replace("@start_ts", "'2025-01-01 00:00:00'").replace("@end_ts", "'2025-12-31 00:00:00'")
 
 
 @pytest.mark.parametrize(("late", "is_converted"), [(timedelta(0), True), (MICROSECOND, False)])

@@ -56,7 +56,7 @@ SELECT
   @clean_code(region) AS region, /* Code of the visitor's region. */
   deployment_id, /* Deployment of the notice. */
   experiment, /* Experiment that was running. */
-  parameters AS properties, /* Details as JSON text. */
+  @readable_json(parameters) AS properties, /* Details as JSON text. */
   COALESCE(NULLIF(ROUND(rate, 6), 0), rate, 1) AS sampling_rate, /* Share of such events that were sampled, without the noise of floats. */
   count AS stated_count, /* Number as the source states it. */
   rate IS NULL AS is_sampling_rate_missing, /* Whether the source gave no rate, so that 1 was taken. */

@@ -58,7 +58,7 @@ SELECT
   br_family AS browser, /* Browser. */
   page_urlpath AS page, /* Path of the page. */
   @clean_code(geo_country) AS country, /* ISO code of the country, from the address. */
-  contexts_funnel AS properties, /* Funnel event as JSON text. */
+  @readable_json(contexts_funnel) AS properties, /* Funnel event as JSON text. */
   REGEXP_CONTAINS(LOWER(COALESCE(useragent, '')), 'bot|crawl|spider|headless') AS is_bot, /* Whether the browser calls itself a robot. */
   _batch_id AS batch_id, /* Batch that loaded the row. */
   _loaded_at AS loaded_at /* When the row was loaded (UTC). */
