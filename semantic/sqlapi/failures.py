@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,13 @@ _SQLSTATES: tuple[tuple[type[Exception], str], ...] = (
     (duckdb.PermissionException, "42501"),
     (duckdb.IOException, "58030"),
 )
+_SAID = (
+    (re.compile(r'Referenced column ".*" (was )?not found|does not have a column named'), "42703"),
+    (re.compile(r'Referenced table ".*" not found|Table with name .* does not exist'), "42P01"),
+    (re.compile(r"must appear in the GROUP BY clause"), "42803"),
+    (re.compile(r"Ambiguous reference to column name"), "42702"),
+)
+"""What DuckDB has no kind of error for, and PostgreSQL's clients look at."""
 
 
 @contextmanager
@@ -67,7 +75,8 @@ def _of_query(error: QueryError) -> SqlApiError:
 
 def _of_duckdb(error: Exception) -> SqlApiError:
     """DuckDB quotes its own SQL below the message, which is not what the client wrote: only the message is kept."""
-    sqlstate = next((state for kind, state in _SQLSTATES if isinstance(error, kind)), "XX000")
+    sqlstate = next((state for said, state in _SAID if said.search(str(error))), None)
+    sqlstate = sqlstate or next((state for kind, state in _SQLSTATES if isinstance(error, kind)), "XX000")
     text = str(error).split("\n\nLINE ")[0].strip()
     kind, _, message = text.partition(": ")
     if kind.endswith(" Error"):
