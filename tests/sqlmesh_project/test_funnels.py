@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 
 import duckdb
 import pytest
@@ -110,12 +111,12 @@ def funnels(draw: st.DrawFn) -> Funnel:
         return replace(funnel, scope=draw(st.sampled_from([None, named("d")])))
     last = len(funnel.steps)
     exclusion = st.builds(
-        lambda where, effect, after: Exclusion(where, effect, after, last),
+        lambda where, effect, span: Exclusion(where, effect, *span),
         st.sampled_from([named("d"), named("c", "d")]),
         st.sampled_from(["drop_off", "disqualify"]),
-        st.integers(1, last - 1),
+        st.sampled_from(list(combinations(range(1, last + 1), 2))),
     )
-    return replace(funnel, exclusions=draw(st.sampled_from([(), (draw(exclusion),)])))
+    return replace(funnel, exclusions=tuple(draw(st.lists(exclusion, max_size=2))))
 
 
 @given(funnel=funnels(), events=journeys())
