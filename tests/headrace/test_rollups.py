@@ -433,3 +433,12 @@ def _shown(value: object) -> str:
     except ValueError:
         return str(value)
     return f"{number:.9g}" if math.isfinite(number) else str(value)
+
+
+@pytest.mark.slow
+def test_a_build_without_news_leaves_rollups_fresh(data_folder: Path) -> None:
+    headrace("rollups", "build", data=data_folder)
+    headrace("build", "--quiet", data=data_folder)
+    assert headrace("rollups", "list", "-f", "csv", data=data_folder).stdout.count("fresh") == 2
+    done = headrace("rollups", "build", data=data_folder)
+    assert "all rollups are fresh" in done.stdout + done.stderr
