@@ -193,9 +193,9 @@ class Binder:
         local_end, end_open = _open_end(span.end)
         start, end = to_utc(span.start, self.zone), to_utc(local_end, self.zone)
         aligned = _aligned(span.start, local_end) if self.model.has_rollups and end_open else frozenset()
-        return BoundRange(
-            self.slot(start), self.slot(end), end_open, self.slot(span.start), self.slot(local_end), aligned
-        )
+        first = len(self.values)
+        self.values += (start, end, span.start, local_end)
+        return BoundRange(first, first + 1, end_open, first + 2, first + 3, aligned)
 
     def has_too_many(self, time: TimeDimension, beside: Iterable[TimeDimension]) -> bool:
         """Whether a time dimension's range, which may stand beside another of its granularities, has more buckets than

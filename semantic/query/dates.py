@@ -37,6 +37,8 @@ def parse_range(value: str | Sequence[str], zone: ZoneInfo, now: datetime) -> Da
         if isinstance(value, str):
             return _in_words(value, zone, _local(now, zone))
         start, end = (value[0], value[-1])
+        if _DAY.match(start) and _DAY.match(end):
+            return _between(start, end, zone)
         return DateRange(_bound(start, zone, now).start, _bound(end, zone, now).end)
     except (OverflowError, ValueError):
         raise _unreadable(value) from None
@@ -75,6 +77,12 @@ def _unreadable(value: str | Sequence[str]) -> QueryFormatError:
     shown = value if isinstance(value, str) else ", ".join(str(item) for item in value)
     advice = "write 2024-01-31, 2024-01-31T12:00:00, `last 7 days`, `this month` or `from 30 days ago to now`"
     return QueryFormatError(f"Can't parse date: '{shown}'", place="dateRange", advice=advice, code="date_range")
+
+
+@lru_cache(maxsize=4096)
+def _between(start: str, end: str, zone: ZoneInfo) -> DateRange:
+    """The range of two dates or times, of which neither hangs on what time it is."""
+    return DateRange(_absolute(start.strip(), zone).start, _absolute(end.strip(), zone).end)
 
 
 def _bound(text: str, zone: ZoneInfo, now: datetime) -> DateRange:
