@@ -298,7 +298,7 @@ class CubeBuilder:
         known: dict[str, bool] = {"true": True, "false": False}
         try:
             value = known[text.strip()] if text.strip() in known else ast.literal_eval(text.strip())
-        except (SyntaxError, ValueError, MemoryError, RecursionError):
+        except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
             value = None
         if isinstance(value, (str, int, float)):
             return value

@@ -215,3 +215,32 @@ cubes:
     assert model.cubes["b"].sql_table == "t"
     assert model.cubes["b"].dimensions["id"].type == "string"
     assert model.cubes["b"].dimensions["other"].short_title == "T"
+
+
+@pytest.mark.parametrize(
+    ("mask", "value"), [("\"'***'\"", "***"), ("'\"x\"'", "x"), ('"7"', 7), ("-1.5", -1.5), ('"true"', True)]
+)
+def test_masks_are_constants(mask: str, value: object) -> None:
+    text = CUBE + f"      - {{ name: total, sql: total, type: sum, mask: {mask} }}\n"
+    assert load_sources({"a.yml": text}).cubes["orders"].measures["total"].mask == value
+
+
+@pytest.mark.parametrize("mask", ['"***"', "hidden", '"None"', '"1 + 2"', '"{[]}"', '"[1]"'])
+def test_masks_that_are_none(mask: str) -> None:
+    assert _rules(CUBE + f"      - {{ name: total, sql: total, type: sum, mask: {mask} }}\n") == [(10, "mask")]
+
+
+def test_a_view_adds_to_what_it_extends() -> None:
+    views = """
+views:
+  - name: small
+    cubes: [{ join_path: orders, includes: [count] }]
+    folders: [{ name: Numbers, includes: [count] }]
+  - name: large
+    extends: small
+    cubes: [{ join_path: orders, includes: [created_at] }]
+    folders: [{ name: Times, includes: [created_at] }]
+"""
+    large = load_sources({"a.yml": CUBE, "b.yml": views}).cubes["large"]
+    assert [*large.measures, *large.dimensions] == ["count", "created_at"]
+    assert [folder.name for folder in large.folders] == ["Numbers", "Times"]
