@@ -3,7 +3,10 @@ the models has computed."""
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +19,6 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.progress import Progress
 
 from headrace.config import Settings
 from headrace.rollup_changes import Computed, narrow_rollups, outdate_rollups
@@ -57,6 +59,7 @@ DAILY = {"measures": ["sales.count", "sales.cents"], "timeDimensions": [
     {"dimension": "sales.sold_at", "granularity": "day"}]}  # fmt: skip
 SALES = frozenset([("physical", "sales")])
 FEBRUARY: Span = (datetime(2024, 2, 1), datetime(2024, 3, 1))  # noqa: DTZ001
+ROOT = Path(__file__).parents[2]
 BEGUN = datetime(2024, 4, 10, 12, tzinfo=UTC)
 
 
@@ -464,43 +467,49 @@ MODELS = {
     """,
     "people.sql": "MODEL (name core.people, kind FULL, start '2024-01-01'); SELECT DISTINCT id FROM core.visits",
 }
+SCRIPT = """
+import json, sys
+from rich.progress import Progress
+from sqlmesh import Context
+from sqlmesh.core.config import Config, DuckDBConnectionConfig, GatewayConfig, ModelDefaultsConfig
+from sqlmesh.core.console import set_console
+from headrace.sqlmesh_console import ProgressConsole
+
+folder, database = sys.argv[1:]
+gateway = GatewayConfig(connection=DuckDBConnectionConfig(database=database))
+heard = []
+set_console(ProgressConsole(Progress(disable=True), heard.append))
+config = Config(gateways={"": gateway}, model_defaults=ModelDefaultsConfig(dialect="duckdb"))
+context = Context(paths=folder, config=config)
+context.plan(auto_apply=True, no_prompts=True)
+heard.clear()
+span = {"start": "2024-01-03", "end": "2024-01-04"}
+context.plan(auto_apply=True, no_prompts=True, restate_models=["core.visits"], **span)
+context.close()
+found = [[one.column, [str(end) for end in one.span], sorted(one.tables)] for one in heard]
+print(json.dumps(found))
+"""
 PHYSICAL = "SELECT schema_name, table_name FROM duckdb_tables() WHERE table_name LIKE 'core__{}__%'"
 
 
 def test_what_sqlmesh_computes_is_heard_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sqlmesh import Context
-    from sqlmesh.core.config import Config, DuckDBConnectionConfig, GatewayConfig, ModelDefaultsConfig
-    from sqlmesh.core.console import get_console, set_console
-
-    from headrace.sqlmesh_console import ProgressConsole
-
+    # In a process of its own: SQLMesh changes what sqlglot reads and writes.
     monkeypatch.setenv("SQLMESH__DISABLE_ANONYMIZED_ANALYTICS", "1")
     for name, text in MODELS.items():
         path = tmp_path / "models" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     database = str(tmp_path / "w.duckdb")
+    days = "SELECT i AS id, TIMESTAMP '2024-01-01 12:00' + INTERVAL (i) DAY AS visited_at FROM range(10) AS t(i)"
     with duckdb.connect(database) as connection:
-        connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.visits AS SELECT i AS id, TIMESTAMP '2024-01-01 12:00' "
-                           "+ INTERVAL (i) DAY AS visited_at FROM range(10) AS t(i)")  # fmt: skip
-    gateway = GatewayConfig(connection=DuckDBConnectionConfig(database=database))
-    config = Config(gateways={"": gateway}, model_defaults=ModelDefaultsConfig(dialect="duckdb"))
-    heard: list[Computed] = []
-    before = get_console()
-    with Progress(disable=True) as progress:
-        set_console(ProgressConsole(progress, heard.append))
-        try:
-            context = Context(paths=str(tmp_path), config=config)
-            context.plan(auto_apply=True, no_prompts=True)
-            heard.clear()
-            span = {"start": "2024-01-03", "end": "2024-01-04"}
-            context.plan(auto_apply=True, no_prompts=True, restate_models=["core.visits"], **span)
-        finally:
-            set_console(before)
-        adapter = context.engine_adapter
-        stored = {name: set(adapter.fetchall(PHYSICAL.format(name))) for name in ("visits", "people")}
-        context.close()
-    spans = {one.column: one.span for one in heard}
-    assert spans["visited_at"] == (day(1, 3), day(1, 5))
-    assert {one.column for one in heard} == {"visited_at", ""}
-    assert all(one.tables & stored["visits" if one.column else "people"] for one in heard)
+        connection.execute(f"CREATE SCHEMA raw; CREATE TABLE raw.visits AS {days}")
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), database]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    heard = json.loads(done.stdout.splitlines()[-1])
+    with duckdb.connect(database) as connection:
+        stored = {name: set(connection.execute(PHYSICAL.format(name)).fetchall()) for name in ("visits", "people")}
+    assert {column: span for column, span, _ in heard}["visited_at"] == [str(day(1, 3)), str(day(1, 5))]
+    assert {column for column, *_ in heard} == {"visited_at", ""}
+    for column, _, tables in heard:
+        assert set(map(tuple, tables)) & stored["visits" if column else "people"]
