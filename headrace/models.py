@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from headrace.config import Settings
@@ -57,9 +57,12 @@ def apply_models(
         plan = _build_plan(context, environment)
         is_first = environment == PRODUCTION and plan.context_diff.is_new_environment
         context.apply(plan)
-        if environment == PRODUCTION and not is_first:
+        if is_first:
+            return model_tables(context)
+        before = _reached(context, tables)
+        if environment == PRODUCTION:
             context.run(environment, skip_janitor=True)
-        if arrived is not None and not is_first:
+        if arrived is not None and not _was_read(arrived, before, _reached(context, tables), _lookback(settings)):
             _restate(context, environment, arrived, tables)
         return model_tables(context)
 
@@ -81,6 +84,33 @@ def _build_plan(context: Context, environment: str) -> Plan:
         raise BuildError(
             f"environment {environment} would be the same as {PRODUCTION}: change a model first, then build it"
         ) from error
+
+
+def _reached(context: Context, tables: Iterable[str]) -> dict[str, datetime]:
+    """The end of what is built of each model below raw tables; views apart, which are what they read."""
+    downstream = {name for table in tables for name in context.dag.downstream(_fqn(context, table))}
+    built = {name: snapshot for name, snapshot in context.snapshots.items() if name in downstream}
+    return {
+        name: datetime.fromtimestamp(max((end for _, end in snapshot.intervals), default=0) / 1000, UTC)
+        for name, snapshot in built.items()
+        if snapshot.is_model and not snapshot.is_symbolic and not snapshot.is_view
+    }
+
+
+def _fqn(context: Context, table: str) -> str:
+    return context.get_model(table, raise_if_missing=True).fqn
+
+
+def _was_read(span: Span, before: Mapping[str, datetime], after: Mapping[str, datetime], lookback: timedelta) -> bool:
+    """Whether a run has brought `span` in already: every model has gone on, and looked back as far as its first day."""
+    return all(
+        after[name] > reached and datetime.combine(span.start, time.min, UTC) >= reached - lookback
+        for name, reached in before.items()
+    )
+
+
+def _lookback(settings: Settings) -> timedelta:
+    return timedelta(days=int(str(settings.variables["lookback_days"])))
 
 
 def _restate(context: Context, environment: str, span: Span, tables: Iterable[str]) -> None:

@@ -14,7 +14,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from sqlmesh import Context
 
+from headrace.build import build
+from headrace.config import load_settings
+from headrace.models import Span
+from headrace.terminal import Terminal
 from tests.commandline import environ, headrace
 from tests.ingestion.conftest import event, export
 
@@ -151,4 +156,36 @@ def test_any_order_of_arrival_gives_what_one_build_gives(tmp_path: Path) -> None
     found, expected = tables(by_batches), tables(at_once)
     assert len(expected["core.events"]) == len(happenings)
     assert len(expected["core.sessions"]) > 50
+    assert [name for name in expected if found[name] != expected[name]] == [], f"seed {seed}"
+
+
+def a_day_later(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take back the day that models which show the present were built for last: as on the next morning."""
+    monkeypatch.setenv("HEADRACE_DATA", str(data))
+    context = Context(paths=str(ROOT / "sqlmesh_project"))
+    yesterday = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    day = (int(yesterday.timestamp() * 1000), int((yesterday + timedelta(days=1)).timestamp() * 1000))
+    built = [(one, day) for one in context.snapshots.values() if one.is_model and not one.is_symbolic]
+    context.state_sync.remove_intervals(built)
+    context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore")
+def test_a_build_on_the_next_morning_computes_the_days_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    happenings = history(seed := 20250602)
+    by_day, at_once = tmp_path / "by_day", tmp_path / "at_once"
+    deliver(by_day, "08", [one for one in happenings if one.arrival <= 8])
+    headrace("build", "--quiet", data=by_day)
+    a_day_later(by_day, monkeypatch)
+    deliver(by_day, "11", [one for one in happenings if one.arrival > 8])
+    restated: list[Span] = []
+    monkeypatch.setattr("headrace.models._restate", lambda _, __, span, ___: restated.append(span))
+    assert build(load_settings(ROOT), environment="prod", restate=False, terminal=Terminal(quiet=True))
+    assert restated == [], "the run has read the late rows already, with the new days"
+
+    deliver(at_once, "all", happenings)
+    headrace("build", "--quiet", data=at_once)
+    found, expected = tables(by_day), tables(at_once)
     assert [name for name in expected if found[name] != expected[name]] == [], f"seed {seed}"
