@@ -48,10 +48,11 @@ def apply_models(
     """Bring an environment up to date: changed models and missing days first, then the days of `arrived`.
 
     `tables` are the raw tables that `arrived` is about; everything downstream of them is computed again over it, in one
-    restatement; `on_computed` hears of all that was computed. Days are built as far as any source has come: who asks
-    for a build wants what there is. Returns the models that wait for sources, each with the raw tables that it reads.
-    Style and unit tests are for `make lint` and `make test`. Raises WarehouseError where BigQuery refuses, and
-    BuildError with the reason of each model that failed; what was there before then stands.
+    restatement, unless the days that were missing have just been computed and looked back as far. `on_computed` hears
+    of all that was computed. Days are built as far as any source has come: who asks for a build wants what there is.
+    Returns the models that wait for sources, each with the raw tables that it reads. Style and unit tests are for
+    `make lint` and `make test`. Raises WarehouseError where BigQuery refuses, and BuildError with the reason of each
+    model that failed; what was there before then stands.
     """
     with _failures_told(settings), _context(settings, terminal, on_computed) as context, waiting_for_nobody():
         plan = _build_plan(context, environment)
