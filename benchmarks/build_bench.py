@@ -2,8 +2,9 @@
 
     python -m benchmarks build
     python benchmarks/build_bench.py --events 10000000
+    python benchmarks/build_bench.py --days 90
 
-Events of a shop fill 90 days. Both sides compute every model on two threads with the same limit of memory, and write
+Events of a shop fill a year. Both sides compute every model on two threads with the same limit of memory, and write
 them to a file. SQLMesh audits the models besides, which the bare side does not: it builds once without audits, and once
 with them. Then one more day of events arrives, and is built in a new process with the days that the models look back,
 audits and all. Seconds of the processor stand beside those of the clock. The peaks of memory are those of the processes
@@ -25,6 +26,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from unittest.mock import patch
@@ -47,8 +49,6 @@ from sqlmesh_project.readiness import waiting_for_nobody
 BUILD_LIMIT, DAY_LIMIT, GROWTH_LIMIT = 1.3, 0.15, 1.25
 MEMORY = "2GB"
 BEGIN = date(2025, 5, 1)
-DAYS = 90
-LAST = BEGIN + timedelta(days=DAYS - 1)
 PER_USER = 100
 TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "FLOAT64": "DOUBLE", "BOOL": "BOOLEAN", "TIMESTAMP": "TIMESTAMPTZ"}
 NAMES = "['page_view', 'page_view', 'product_view', 'product_view', 'add_to_cart', 'checkout', 'purchase']"
@@ -65,6 +65,19 @@ FROM range({first}, {last}) AS numbers (i)
 Figures = dict[str, float]
 
 
+@dataclass(frozen=True)
+class Load:
+    """How many events happen evenly over how many days."""
+
+    events: int
+    days: int
+
+    @property
+    def end(self) -> date:
+        """The day after the last; the one that comes later."""
+        return BEGIN + timedelta(days=self.days)
+
+
 @contextmanager
 def warehouse(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The file as the gateway opens it, on two threads with the limit of memory."""
@@ -73,21 +86,21 @@ def warehouse(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def fill(folder: Path, events: int) -> Figures:
-    """Empty raw tables, and 90 days of events of a shop."""
+def fill(folder: Path, load: Load) -> Figures:
+    """Empty raw tables, and the events of a shop."""
     with warehouse(folder) as connection:
         connection.execute("CREATE SCHEMA raw")
         for table in yaml.safe_load(EXTERNAL_MODELS.read_text(encoding="utf-8")):
             columns = (f'"{name}" {TYPES.get(type_, type_)}' for name, type_ in table["columns"].items())
             connection.execute(f"CREATE TABLE {table['name']} ({', '.join(columns)})")
-        _add_events(connection, events, 0, events, BEGIN, DAYS)
+        _add_events(connection, load.events, 0, load.events, BEGIN, load.days)
     return {}
 
 
-def add_day(folder: Path, events: int) -> Figures:
+def add_day(folder: Path, load: Load) -> Figures:
     """One more day, with as many events as each before it."""
     with warehouse(folder) as connection:
-        _add_events(connection, events, events, events + events // DAYS, LAST + timedelta(days=1), 1)
+        _add_events(connection, load.events, load.events, load.events + load.events // load.days, load.end, 1)
     return {}
 
 
@@ -98,27 +111,22 @@ def _add_events(
     connection.execute(EVENTS.format(first=first, last=last, day=day, seconds=days * 86400, users=users, names=NAMES))
 
 
-def build(_: Path, __: int) -> Figures:
+def build(_: Path, load: Load) -> Figures:
     """The first plan: all days of all models, and their audits."""
-    return _timed(_plan)
+    now, skipped = str(load.end), {"skip_tests": True, "skip_linter": True}
+    return _timed(lambda context: context.plan("prod", execution_time=now, auto_apply=True, no_prompts=True, **skipped))
 
 
-def build_unaudited(_: Path, __: int) -> Figures:
+def build_unaudited(folder: Path, load: Load) -> Figures:
     """The first plan without the audits."""
     with patch.object(SnapshotEvaluator, "audit", lambda *_, **__: []):
-        return _timed(_plan)
+        return build(folder, load)
 
 
-def _plan(context: Context) -> None:
-    now = str(LAST + timedelta(days=1))
-    context.plan("prod", execution_time=now, auto_apply=True, no_prompts=True, skip_tests=True, skip_linter=True)
-
-
-def build_day(_: Path, __: int) -> Figures:
+def build_day(_: Path, load: Load) -> Figures:
     """The run that the new day is due in."""
-    day = LAST + timedelta(days=1)
-    now = str(day + timedelta(days=1))
-    return _timed(lambda context: context.run("prod", end=str(day), execution_time=now, skip_janitor=True))
+    day, now = str(load.end), str(load.end + timedelta(days=1))
+    return _timed(lambda context: context.run("prod", end=day, execution_time=now, skip_janitor=True))
 
 
 def _timed(work: Callable[[Context], object]) -> Figures:
@@ -147,11 +155,11 @@ def _project() -> Context:
     return Context(paths=[find_root() / "sqlmesh_project"])
 
 
-def bare(folder: Path, _: int) -> Figures:
+def bare(folder: Path, load: Load) -> Figures:
     """Seconds of the rendered queries alone, in the models' order."""
     context = _project()
     models = [context.models[name] for name in context.dag.sorted if name in context.models]
-    statements = [_statement(model) for model in models if not model.kind.is_external]
+    statements = [_statement(model, load) for model in models if not model.kind.is_external]
     context.close()
     with warehouse(folder) as connection:
         connection.execute("CREATE SCHEMA staging; CREATE SCHEMA core; CREATE SCHEMA marts")
@@ -161,9 +169,10 @@ def bare(folder: Path, _: int) -> Figures:
         return figures
 
 
-def _statement(model: Model) -> str:
+def _statement(model: Model, load: Load) -> str:
     """Makes the table or view of a model. An incremental one may read itself: it is there, empty, before."""
-    query = model.render_query_or_raise(start=str(BEGIN), end=str(LAST)).sql("duckdb", comments=False)
+    last = str(load.end - timedelta(days=1))
+    query = model.render_query_or_raise(start=str(BEGIN), end=last).sql("duckdb", comments=False)
     if not model.kind.is_incremental_by_time_range:
         return f"CREATE {'VIEW' if model.kind.is_view else 'TABLE'} {model.name} AS {query}"
     types = model.columns_to_types or {}
@@ -174,17 +183,20 @@ def _statement(model: Model) -> str:
 STAGES = {one.__name__: one for one in (fill, build, build_unaudited, add_day, build_day, bare)}
 
 
-def run_stage(name: str, folder: Path, events: int) -> Figures:
+def run_stage(name: str, folder: Path, load: Load) -> Figures:
     """A stage in this process, with the most that it held, in megabytes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        figures = STAGES[name](folder, events)
+        figures = STAGES[name](folder, load)
     return {**figures, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def in_process(name: str, folder: Path, events: int) -> Figures:
+PYTHON = (sys.executable, "-W", "ignore")
+
+
+def in_process(name: str, folder: Path, load: Load) -> Figures:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", __file__, "--stage", name, "--events", str(events)],
+        [*PYTHON, __file__, "--stage", name, "--events", str(load.events), "--days", str(load.days)],
         env={**os.environ, "HEADRACE_DATA": str(folder)},
         stdout=subprocess.PIPE,
         text=True,
@@ -194,25 +206,27 @@ def in_process(name: str, folder: Path, events: int) -> Figures:
     return figures
 
 
-def measure(events: int, *stages: str) -> dict[str, Figures]:
+def measure(load: Load, *stages: str) -> dict[str, Figures]:
     """Figures of stages one after another on a warehouse of their own, each in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        return {name: in_process(name, Path(folder), events) for name in ("fill", *stages)}
+        return {name: in_process(name, Path(folder), load) for name in ("fill", *stages)}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    load = Load(asked.events, asked.days)
     if asked.stage:
-        print(json.dumps(run_stage(asked.stage, Path(os.environ["HEADRACE_DATA"]), asked.events)))
+        print(json.dumps(run_stage(asked.stage, Path(os.environ["HEADRACE_DATA"]), load)))
         return 0
-    alone = measure(asked.events, "bare")["bare"]
-    unaudited = measure(asked.events, "build_unaudited")["build_unaudited"]
-    small = measure(asked.events // 4, "build")["build"]
-    ours = measure(asked.events, "build", "add_day", "build_day")
-    title = f"{asked.events:,} events of {DAYS} days, 2 threads, {MEMORY}"
+    alone = measure(load, "bare")["bare"]
+    unaudited = measure(load, "build_unaudited")["build_unaudited"]
+    small = measure(Load(load.events // 4, load.days), "build")["build"]
+    ours = measure(load, "build", "add_day", "build_day")
+    title = f"{load.events:,} events of {load.days} days, 2 threads, {MEMORY}"
     return report(title, {"bare": alone, "unaudited": unaudited, "small": small, **ours})
 
 
