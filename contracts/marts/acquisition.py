@@ -10,7 +10,7 @@ class Acquisition(
     Contract,
     layer="marts",
     table="acquisition",
-    version="1.0.0",
+    version="1.1.0",
     key=("cohort_on", "channel", "campaign_id", "country", "platform", "days_since_signup"),
 ):
     """One row per cohort (day of sign-up, channel, campaign, country, platform) and day since sign-up: spend and
@@ -22,6 +22,10 @@ class Acquisition(
     country: Text = column("ISO code of the country at sign-up, or unknown.")
     platform: Text = column("Platform at sign-up, or unknown.")
     days_since_signup: Integer = column("Days from the sign-up to the earnings.")
+    days_observed: Integer = column(
+        "Days from the sign-up to the latest event of the source: cohorts of fewer days than another still earn.",
+        nullable=True,
+    )
     spend_usd: Numeric = column("Money spent on the cohort; on day 0 only.", ge=0, unit="USD")
     install_count: Integer = column("Installs that the network claims; on day 0 only.", ge=0)
     signup_count: Integer = column("Accounts created; on day 0 only.", ge=0)

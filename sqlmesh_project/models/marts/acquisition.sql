@@ -13,6 +13,7 @@ MODEL (
     country STRING,
     platform STRING,
     days_since_signup INT64,
+    days_observed INT64,
     spend_usd NUMERIC(38, 9),
     install_count INT64,
     signup_count INT64,
@@ -84,6 +85,12 @@ WITH users AS (
   SELECT
     *
   FROM core.acquisition_spend
+), watermarks AS (
+  SELECT
+    *
+  FROM core.watermarks
+  WHERE
+    record_source = 'rewards'
 ), cohorts AS (
   SELECT
     user_key,
@@ -183,6 +190,10 @@ WITH users AS (
   SELECT
     *
   FROM spent
+), covered AS (
+  SELECT
+    MAX(DATE(last_event_at)) AS covered_on
+  FROM watermarks
 )
 SELECT
   cohort_on, /* Day of sign-up, and of the spend (UTC). */
@@ -191,6 +202,7 @@ SELECT
   country, /* ISO code of the country at sign-up, or unknown. */
   platform, /* Platform at sign-up, or unknown. */
   days_since_signup, /* Days from the sign-up to the earnings. */
+  DATE_DIFF(covered.covered_on, cohort_on, DAY) AS days_observed, /* Days from the sign-up to the latest event of the source: cohorts of fewer days than another still earn. */
   SUM(spend_usd) AS spend_usd, /* Money spent on the cohort; on day 0 only. */
   SUM(install_count) AS install_count, /* Installs that the network claims; on day 0 only. */
   SUM(signup_count) AS signup_count, /* Accounts created; on day 0 only. */
@@ -200,10 +212,12 @@ SELECT
   SUM(payout_usd) AS payout_usd, /* What the coins of that day cost. */
   SUM(revenue_usd) - SUM(chargeback_usd) - SUM(payout_usd) AS margin_usd /* Revenue less chargebacks and payout, before spend. */
 FROM unified
+CROSS JOIN covered
 GROUP BY
   cohort_on,
   channel,
   campaign_id,
   country,
   platform,
-  days_since_signup
+  days_since_signup,
+  covered.covered_on
