@@ -30,7 +30,8 @@ _SETTINGS = {"TimeZone": "UTC", "disabled_optimizers": "common_subplan"}
 _LOCK_DOWN = {"enable_external_access": False}
 """A read-only database can still read and write the server's files: not for clients' queries."""
 _RETRY_SECONDS = 0.05
-_LOCKED = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+_LOCKED = re.compile(r"Conflicting lock is held in (?:(?P<program>.*?) \()?PID (?P<pid>\d+)")
+"""The program is not told of a process that is just ending."""
 
 
 Dialect = Literal["duckdb", "bigquery"]
@@ -137,8 +138,9 @@ def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.Duck
             if holder is None:
                 raise WarehouseError(f"the warehouse {path} cannot be opened: {error}") from error
             if time.monotonic() >= deadline:
+                program = f" ({holder['program']})" if holder["program"] else ""
                 raise WarehouseBusy(
-                    f"the warehouse {path} is held by process {holder['pid']} ({holder['program']}): "
+                    f"the warehouse {path} is held by process {holder['pid']}{program}: "
                     f"waited {wait_seconds:g} s; let it finish or stop it, then try again"
                 ) from error
             time.sleep(_RETRY_SECONDS)

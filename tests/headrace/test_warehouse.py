@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -84,6 +85,29 @@ def test_another_writer_is_waited_for(settings: Settings, warehouse: Path) -> No
         assert not opened.wait(0.3)
     assert opened.wait(20)
     reader.join()
+
+
+def test_a_writer_that_is_just_ending_is_waited_for(
+    settings: Settings, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = f'IO Error: Could not set lock on file "{warehouse}": Conflicting lock is held in PID 6146. See also'
+    connect, tries = duckdb.connect, []
+
+    def connect_later(*arguments: Any, **named: Any) -> duckdb.DuckDBPyConnection:
+        tries.append(arguments)
+        if len(tries) < 3:
+            raise duckdb.IOException(told)
+        return connect(*arguments, **named)
+
+    monkeypatch.setattr(duckdb, "connect", connect_later)
+    with open_warehouse(settings, read_only=True, wait_seconds=20) as backend:
+        assert backend.con.execute("SELECT n FROM core.events").fetchall() == [(1,)]
+    tries.clear()
+    with (
+        pytest.raises(WarehouseBusy, match="held by process 6146: waited 0 s"),
+        open_warehouse(settings, read_only=True, wait_seconds=0),
+    ):
+        pass
 
 
 def test_a_broken_file_is_an_error(settings: Settings) -> None:
