@@ -74,6 +74,15 @@ def _bound(evaluator: MacroEvaluator, name: str, days: exp.Expression | None, sh
     return shift(this=bound, expression=days.copy(), unit=exp.var("DAY"))
 
 
+@macro()
+def has_no_partitions(evaluator: MacroEvaluator) -> bool:
+    """Whether the engine finds days by the order of the rows, for want of partitions: then rows are written in order.
+
+    BigQuery keeps a partition per day, and would sort a table on one machine.
+    """
+    return not (evaluator.gateway or "").startswith("bigquery")
+
+
 def _utc(text: str) -> exp.Expr:
     return exp.cast(exp.Literal.string(f"{text}+00:00"), "TIMESTAMPTZ")
 

@@ -390,3 +390,5 @@ SELECT
   batch_id, /* Batch that loaded the row. */
   loaded_at /* When the row was loaded (UTC). */
 FROM counted
+@ORDER_BY(@has_no_partitions())
+  occurred_at

@@ -235,3 +235,5 @@ SELECT
 FROM sessionized
 WHERE
   @in_interval(occurred_at)
+@ORDER_BY(@has_no_partitions())
+  started_at
