@@ -60,10 +60,10 @@ def apply_models(
         context.apply(plan)
         if is_first:
             return model_tables(context)
-        before = _reached(context, tables)
+        before = _built(context, tables)
         if environment == PRODUCTION:
             context.run(environment, skip_janitor=True)
-        if arrived is not None and not _was_read(arrived, before, _reached(context, tables), _lookback(settings)):
+        if arrived is not None and not was_read(arrived, before, _built(context, tables), _lookback(settings)):
             _restate(context, environment, arrived, tables)
         return model_tables(context)
 
@@ -87,13 +87,24 @@ def _build_plan(context: Context, environment: str) -> Plan:
         ) from error
 
 
-def _reached(context: Context, tables: Iterable[str]) -> dict[str, datetime]:
-    """The end of what is built of each model below raw tables; views apart, which are what they read."""
+@dataclass(frozen=True)
+class Built:
+    """How far a model is built, and whether it is built day by day."""
+
+    until: datetime
+    is_incremental: bool
+
+
+def _built(context: Context, tables: Iterable[str]) -> dict[str, Built]:
+    """How far each model below raw tables is built; views apart, which are what they read."""
     downstream = {name for table in tables for name in context.dag.downstream(_fqn(context, table))}
-    built = {name: snapshot for name, snapshot in context.snapshots.items() if name in downstream}
+    found = {name: snapshot for name, snapshot in context.snapshots.items() if name in downstream}
     return {
-        name: datetime.fromtimestamp(max((end for _, end in snapshot.intervals), default=0) / 1000, UTC)
-        for name, snapshot in built.items()
+        name: Built(
+            datetime.fromtimestamp(max((end for _, end in snapshot.intervals), default=0) / 1000, UTC),
+            snapshot.is_incremental_by_time_range,
+        )
+        for name, snapshot in found.items()
         if snapshot.is_model and not snapshot.is_symbolic and not snapshot.is_view
     }
 
@@ -102,11 +113,13 @@ def _fqn(context: Context, table: str) -> str:
     return context.get_model(table, raise_if_missing=True).fqn
 
 
-def _was_read(span: Span, before: Mapping[str, datetime], after: Mapping[str, datetime], lookback: timedelta) -> bool:
-    """Whether a run has brought `span` in already: every model has gone on, and looked back as far as its first day."""
+def was_read(span: Span, before: Mapping[str, Built], after: Mapping[str, Built], lookback: timedelta) -> bool:
+    """Whether a run has brought `span` in already: every model has gone on, and those that are built day by day have
+    looked back as far as its first day."""
+    begin = datetime.combine(span.start, time.min, UTC)
     return all(
-        after[name] > reached and datetime.combine(span.start, time.min, UTC) >= reached - lookback
-        for name, reached in before.items()
+        after[name].until > built.until and (not built.is_incremental or begin >= built.until - lookback)
+        for name, built in before.items()
     )
 
 
