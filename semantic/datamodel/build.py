@@ -437,8 +437,7 @@ class CubeBuilder:
 
     def _hierarchy(self, item: Record) -> Hierarchy:
         levels = self.full_names(item, "levels")
-        title = item.get("title") or titleize(item["name"])
-        return Hierarchy(item["name"], title, levels, item.get("public", True), item.place)
+        return Hierarchy(item["name"], item.get("title"), levels, item.get("public", True), item.place)
 
     def _pre_aggregation(self, item: Record) -> PreAggregation:
         kind = item.get("type", "rollup")

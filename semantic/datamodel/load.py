@@ -73,7 +73,7 @@ def load_sources(
     reading = Reading()
     reading.report.problems.extend(problems)
     for file, text in sources.items():
-        _read_file(file, text, reading)
+        _read_file(file, text, sources, reading)
     _extend(reading)
     _split(reading)
     model = _build(reading, dialect)
@@ -82,9 +82,9 @@ def load_sources(
     return model
 
 
-def _read_file(file: str, text: str, reading: Reading) -> None:
-    if is_template(text):
-        rendered, problem = render(file, text)
+def _read_file(file: str, text: str, sources: Mapping[str, str], reading: Reading) -> None:
+    if is_template(file, text):
+        rendered, problem = render(file, text, sources)
         if problem is not None:
             reading.report.problems.append(problem)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -58,6 +59,7 @@ class _Invalid:
 
 
 INVALID = _Invalid()
+_BRACED = re.compile(r"{([^{}]+)}((?:\.\w+)*)")
 Reader = Callable[[Node, str, Report], Any]
 
 
@@ -145,9 +147,11 @@ def identifier(node: Node, path: str, report: Report) -> Any:
 
 
 def member_name(node: Node, path: str, report: Report) -> Any:
-    """A reference to a member or cube written as text: `status`, `orders.status`, `CUBE.status`, `orders.at.month`."""
+    """A reference to a member or cube written as text: `status`, `orders.status`, `CUBE.status`, `orders.at.month`,
+    and with braces `{status}`, `{CUBE.status}`, `{CUBE}.status`."""
     if isinstance(node.value, str):
-        value = node.value.strip().removeprefix("{").removesuffix("}").strip()
+        braced = _BRACED.fullmatch(node.value.strip())
+        value = node.value.strip() if braced is None else braced[1].strip() + braced[2]
         if all(IDENTIFIER.fullmatch(part) for part in value.split(".")):
             return value
     report.add(node.place, path, "member", f"`{_shown(node)}` is not the name of a member")

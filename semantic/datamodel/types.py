@@ -283,13 +283,14 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """An ordered way to drill down. `levels` are full member names."""
+    """An ordered way to drill down. `levels` are full member names; `alias_of` is the cube's own, which a view has."""
 
     name: str
-    title: str
+    title: str | None
     levels: tuple[str, ...]
     public: bool = True
     place: Place | None = None
+    alias_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

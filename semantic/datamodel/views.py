@@ -94,7 +94,7 @@ class ViewBuilder:
             if name in included:
                 path = f"{self.record.path}.{name}"
                 self.report.add(member.place, path, "duplicate_member", f"`{name}` is also included from a cube")
-        return {**included, **{name: member for name, member in own.items() if name not in included}}
+        return {**own, **included}
 
     def _view_groups(self) -> tuple[str, ...]:
         one = self.record.get("view_group")
@@ -239,7 +239,8 @@ class ViewBuilder:
             for hierarchy in cube.hierarchies:
                 levels = tuple(shown[level] for level in hierarchy.levels if level in shown)
                 if levels and (wanted is None or hierarchy.name in wanted):
-                    yield replace(hierarchy, name=prefix + hierarchy.name, levels=levels)
+                    alias = f"{cube.name}.{hierarchy.name}"
+                    yield replace(hierarchy, name=prefix + hierarchy.name, levels=levels, alias_of=alias)
 
     # Folders and default filters
 

@@ -152,7 +152,15 @@ def _hierarchy(cube: Cube, index: int) -> Json:
     hierarchy = cube.hierarchies[index]
     name = hierarchy.name if "." in hierarchy.name else f"{cube.name}.{hierarchy.name}"
     public = hierarchy.public and not cube.access_policy
-    return {"name": name, "title": hierarchy.title, "levels": list(hierarchy.levels), "public": public}
+    return drop_absent(
+        {
+            "name": name,
+            "title": hierarchy.title,
+            "aliasMember": hierarchy.alias_of,
+            "levels": list(hierarchy.levels),
+            "public": public,
+        }
+    )
 
 
 def _folder(folder: Folder) -> Json:

@@ -185,6 +185,60 @@ def test_jinja_is_rendered_in_a_sandbox() -> None:
     assert _rules("cubes: {{ missing }}") == [(1, "jinja")]
 
 
+MACROS = """
+{%- macro dimension(column, type='string', primary_key=False) -%}
+      - name: {{ column }}
+        sql: {{ column }}
+        type: {{ type }}
+        {% if primary_key -%}
+        primary_key: true
+        {% endif -%}
+{% endmacro -%}
+{%- macro cents(column) -%} ({{ column }} / 100) {%- endmacro -%}
+"""
+
+
+def test_jinja_as_people_write_it() -> None:
+    """Macros of another file, dictionaries, what may be missing, and texts whose characters mean something to YAML."""
+    text = """
+{%- import "macros.jinja" as macros -%}
+{%- set found = [{"name": "total", "sql": "amount", "title": "a: b 'c' #d"}, {"name": "mean"}] -%}
+{%- set windows = {"mau": 30, "wau": 7} %}
+cubes:
+  - name: {{ "orders" }}
+    sql_table: {{ env_var("NOT_SET", "core") }}.orders
+    public: {{ true }}
+    meta: {{ {"list": ["x", none, true]} }}
+    {%- if found[0].nowhere %}
+    data_source: nowhere
+    {%- endif %}
+    dimensions:
+      {{ macros.dimension("id", "number", primary_key=True) }}
+      {{ macros.dimension("status") }}
+    measures:
+      {%- for measure in found %}
+      - name: {{ measure.name }}
+        type: sum
+        sql: {{ macros.cents(measure.sql | default("price")) }}
+        title: {{ measure.title or "None" }}
+      {%- endfor %}
+      {%- for name, days in windows | items %}
+      - { name: {{ name }}, type: count_distinct, sql: user_id, rolling_window: { trailing: {{ days }} day } }
+      {%- endfor %}
+"""
+    orders = load_sources({"a.yml": text, "macros.jinja": MACROS}).cubes["orders"]
+    assert orders.public
+    assert orders.meta == {"list": ["x", None, True]}
+    assert [(d.name, d.type, d.primary_key) for d in orders.dimensions.values()] == [
+        ("id", "number", True),
+        ("status", "string", False),
+    ]
+    assert list(orders.measures) == ["total", "mean", "mau", "wau"]
+    assert orders.measures["total"].title == "Orders a: b 'c' #d"
+    assert _rules("cubes: {{ load_data() }}") == [(1, "jinja")]
+    assert _rules("{% import 'nowhere.jinja' as m %}") == [(1, "jinja")]
+
+
 def test_a_folder_is_read_with_all_below(tmp_path: Path) -> None:
     (tmp_path / "cubes").mkdir()
     (tmp_path / "cubes" / "orders.yml").write_text(CUBE, encoding="utf-8")
