@@ -23,11 +23,13 @@ class LateRows:
     table: str
     rows: int
     span: Span
+    until: date
+    """The last day of the source: late rows change what came after them."""
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """New batches since the last build: raw tables, the days within reach of the lookback, and what came too late."""
+    """New batches since the last build: raw tables, days that they change within the lookback, what came too late."""
 
     tables: frozenset[str]
     span: Span | None
@@ -36,8 +38,8 @@ class Arrivals:
     """When the last of the batches began; the next build starts after it."""
 
     def restated(self) -> Span | None:
-        """The days of all new rows, the late ones too."""
-        spans = [one.span for one in self.late] + ([self.span] if self.span else [])
+        """The days that all new rows may change, the late ones too."""
+        spans = [Span(one.span.start, one.until) for one in self.late] + ([self.span] if self.span else [])
         return _joined(spans)
 
 
@@ -70,8 +72,9 @@ def find_arrivals(
     late: list[LateRows] = []
     new = _new_batches(connection, environment, built)
     for batches in new:
-        span, cutoff = _span(connection, batches), _cutoff(batches, lookback_days)
-        if span.end >= cutoff:
+        cutoff = _cutoff(batches, lookback_days)
+        if batches.last is None or batches.last.date() >= cutoff:
+            span = _span(connection, batches)
             spans.append(Span(max(span.start, cutoff), span.end))
     for batches in _new_batches(connection, environment, restated):
         late += _late_rows(connection, batches, _cutoff(batches, lookback_days))
@@ -175,15 +178,14 @@ def _cutoff(batches: _Batches, lookback_days: int) -> date:
 
 
 def _span(connection: duckdb.DuckDBPyConnection, batches: _Batches) -> Span:
-    """The days that the new rows are about: their own; without time (pages, attributes) all days of their source."""
-    first, last = batches.first, batches.last
-    if first is None or last is None:
-        row = connection.execute(
-            "SELECT min(min_event_at), max(max_event_at) FROM raw.loads WHERE status = 'loaded' AND source = ?",
-            [batches.source],
-        ).fetchone()
-        first, last = row if row and row[0] else (batches.through, batches.through)
-    return Span(first.date(), last.date())
+    """The days that the new rows may change: from their own on, or without time (pages, attributes) from the first of
+    their source, to its last. A first step takes the place of a later one, a user's company is that of all events."""
+    row = connection.execute(
+        "SELECT min(min_event_at), max(max_event_at) FROM raw.loads WHERE status = 'loaded' AND source = ?",
+        [batches.source],
+    ).fetchone()
+    first, last = row if row and row[0] else (batches.through, batches.through)
+    return Span((batches.first or first).date(), last.date())
 
 
 def _late_rows(connection: duckdb.DuckDBPyConnection, batches: _Batches, cutoff: date) -> list[LateRows]:
@@ -196,7 +198,9 @@ def _late_rows(connection: duckdb.DuckDBPyConnection, batches: _Batches, cutoff:
         f'WHERE list_contains(?, _batch_id) AND "{column}" < ?',
         [batches.ids, cutoff],
     ).fetchone()
-    return [LateRows(f"raw.{batches.table}", row[0], Span(row[1], row[2]))] if row and row[0] else []
+    if not row or not row[0]:
+        return []
+    return [LateRows(f"raw.{batches.table}", row[0], Span(row[1], row[2]), until=_span(connection, batches).end)]
 
 
 def _joined(spans: list[Span]) -> Span | None:

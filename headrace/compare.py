@@ -183,7 +183,8 @@ def show(found: Comparison, terminal: Terminal) -> None:
         types = [(one.column, one.left, one.right) for one in found.types]
         terminal.out.print(rich_table(("kind of values", *sides), types))
     totals = [(one.column, one.left, one.right, "yes" if one.is_equal else "no") for one in found.totals]
-    terminal.out.print(rich_table(("total of", *sides, "equal"), totals))
+    if totals:
+        terminal.out.print(rich_table(("total of", *sides, "equal"), totals))
     different = [one for one in found.columns if one.rows]
     if different:
         columns = ("column", "rows", "NULL left", "NULL right", "NULL against 0", "sign flips", "largest difference")

@@ -82,6 +82,13 @@ class Pair:
     def is_integer(self) -> bool:
         return all(bool(pa.types.is_integer(one.type)) for one in (self.left, self.right))
 
+    @property
+    def integer(self) -> str:
+        """The side of integers, l or r, where the other one has floats, which do not hold all of them; else nothing."""
+        if pa.types.is_integer(self.left.type) and self.right.is_inexact:
+            return "l"
+        return "r" if pa.types.is_integer(self.right.type) and self.left.is_inexact else ""
+
 
 @dataclass(frozen=True)
 class Queries:
@@ -95,7 +102,7 @@ class Queries:
 
     def broken_key(self, side: int) -> str:
         """One row: values of the key that are there more than once, rows in which it is NULL, one such value."""
-        names = [self._name((pair.left, pair.right)[side].name) for pair in self.key]
+        names = [self._key_value(pair, side) for pair in self.key]
         nulls = " OR ".join(f"{name} IS NULL" for name in names)
         listed = ", ".join(names)
         example = " || ', ' || ".join(f"COALESCE(CAST({name} AS STRING), 'NULL')" for name in names)
@@ -121,25 +128,29 @@ class Queries:
 
     def differing(self, number: int, size: int) -> str:
         """The first rows, by key, in which a pair differs: its values, then the key's."""
-        keys = self._keys()
+        pair = self.pairs[number - 1]
+        values = f"{self._shown(f'l{number}', pair)} AS l, {self._shown(f'r{number}', pair)} AS r"
         return (
-            f"{self._compared(number)} SELECT l{number} AS l, r{number} AS r, {keys} FROM compared"
-            f" WHERE in_left AND in_right AND {self._differs(number)} ORDER BY {keys} LIMIT {size}"
+            f"{self._compared(number)} SELECT {values}, {self._shown_keys()} FROM compared"
+            f" WHERE in_left AND in_right AND {self._differs(number)} ORDER BY {self._keys()} LIMIT {size}"
         )
 
     def missing(self, side: int, size: int) -> str:
         """The first keys, in their order, that a side has and the other has not."""
         has, lacks = ("in_left", "in_right") if side == 0 else ("in_right", "in_left")
-        keys = self._keys()
         return (
-            f"{self._compared(0)} SELECT {keys} FROM compared WHERE {has} AND NOT {lacks} ORDER BY {keys} LIMIT {size}"
+            f"{self._compared(0)} SELECT {self._shown_keys()} FROM compared WHERE {has} AND NOT {lacks}"
+            f" ORDER BY {self._keys()} LIMIT {size}"
         )
 
     def table(self, side: int) -> str:
         return table_sql(self.places[side], self.dialect)
 
     def _keys(self) -> str:
-        return ", ".join(f"k{number}" for number, _ in enumerate(self.key, 1))
+        return ", ".join(f"compared.k{number}" for number, _ in enumerate(self.key, 1))
+
+    def _shown_keys(self) -> str:
+        return ", ".join(f"{self._shown(f'k{number}', pair)} AS k{number}" for number, pair in enumerate(self.key, 1))
 
     def _compared(self, only: int | None = None) -> str:
         """The join; `only`: with the values of that pair, or with 0 of none, so that nothing else is read."""
@@ -153,7 +164,7 @@ class Queries:
         return f"WITH compared AS (SELECT {', '.join(columns)} FROM {joined})"
 
     def _side(self, side: int, numbered: Sequence[tuple[int, Pair]]) -> str:
-        columns = [f"{self._value(pair, side)} AS k{number}" for number, pair in enumerate(self.key, 1)]
+        columns = [f"{self._key_value(pair, side)} AS k{number}" for number, pair in enumerate(self.key, 1)]
         columns += [f"{self._value(pair, side)} AS c{number}" for number, pair in numbered]
         return f"SELECT {', '.join(columns)} FROM {self.table(side)}"
 
@@ -162,7 +173,19 @@ class Queries:
         name = self._name(column.name)
         if column.family in ("nested", "other"):
             return _NAMES[self.dialect]["json"].format(name)
-        return f"CAST({name} AS STRING)" if pair.is_mixed else name
+        # a UUID leaves the engine as a text, but is none within it
+        return f"CAST({name} AS STRING)" if pair.is_mixed or column.family == "text" else name
+
+    def _key_value(self, pair: Pair, side: int) -> str:
+        """The value as it is joined on: integers as floats where the other side has these, so that a key that is none
+        among floats is found."""
+        value = self._value(pair, side)
+        return self._float(value) if pair.integer else value
+
+    def _shown(self, name: str, pair: Pair) -> str:
+        """The value as a sample has it: times as texts, since the engine knows some that Python does not."""
+        times = {"time", "local time", "date"}
+        return f"CAST({name} AS STRING)" if {pair.left.family, pair.right.family} & times else name
 
     def _name(self, name: str) -> str:
         return exp.to_identifier(name, quoted=True).sql(self.dialect)
@@ -171,6 +194,9 @@ class Queries:
         """Condition: the values differ by more than the tolerance, or one of them is NULL; written for NaN, too."""
         left, right = f"l{number}", f"r{number}"
         distinct = f"{left} IS DISTINCT FROM {right}"
+        if side := self.pairs[number - 1].integer:
+            wide, value = _NAMES[self.dialect]["wide"], f"{side}{number}"
+            distinct = f"({distinct} OR CAST({self._float(value)} AS {wide}) <> CAST({value} AS {wide}))"
         if not self.pairs[number - 1].is_number or not self.tolerance:
             return f"({distinct})"
         size = f"GREATEST(1, LEAST(ABS({self._float(left)}), ABS({self._float(right)})))"

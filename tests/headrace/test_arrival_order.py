@@ -159,6 +159,42 @@ def test_any_order_of_arrival_gives_what_one_build_gives(tmp_path: Path) -> None
     assert [name for name in expected if found[name] != expected[name]] == [], f"seed {seed}"
 
 
+def members(data: Path, name: str, *lines: str) -> None:
+    columns = "user_id,client_id,role,country,timezone,is_eligibility_verified,created_at,updated_at"
+    export(data / "sample" / "intake" / f"members-{name}.csv", lines, header=columns)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_restatement_brings_in_what_came_weeks_late(tmp_path: Path) -> None:
+    """A first step takes the place of a later one; events of any later day are of another client and of the staff."""
+    days = {"ada": 20, "bob": 1, "eve": 15}
+    known = [
+        Happening("intake", number, user, "CREATE_ACCOUNT", BEGIN + timedelta(days=day), 0)
+        for number, (user, day) in enumerate(days.items())
+    ]
+    known += [Happening(source, 8, "ada", "pageview", BEGIN, 0) for source in ("consent", "commerce")]
+    late = Happening("intake", 9, "ada", "CREATE_ACCOUNT", BEGIN + timedelta(days=2), 1)
+    created = f"{BEGIN:%Y-%m-%d %H:%M:%S}"
+    joined = f"eve,c1,MEMBER,US,UTC,true,{created},{created}"
+    hired = f"eve,c2,STAFF,FR,UTC,true,{created},2025-06-20 00:00:00"
+    late_folder, at_once = tmp_path / "late", tmp_path / "at_once"
+    deliver(late_folder, "1", known)
+    members(late_folder, "1", joined)
+    headrace("build", "--quiet", data=late_folder)
+    (late_folder / "sample" / "intake" / "events-2.jsonl").write_text(json.dumps(snowplow(late)) + "\n")
+    members(late_folder, "2", hired)
+    assert "came later than the lookback" in headrace("build", data=late_folder).stderr
+    headrace("build", "--restate", "--quiet", data=late_folder)
+
+    deliver(at_once, "1", [*known, late])
+    members(at_once, "1", joined)
+    members(at_once, "2", hired)
+    headrace("build", "--quiet", data=at_once)
+    found, expected = tables(late_folder), tables(at_once)
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
 def a_day_later(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take back the day that models which show the present were built for last: as on the next morning."""
     monkeypatch.setenv("HEADRACE_DATA", str(data))

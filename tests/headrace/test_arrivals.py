@@ -66,7 +66,8 @@ def test_the_lookback_decides_what_is_late(connection: duckdb.DuckDBPyConnection
     load(connection, 2, "2025-07-02", "2025-06-27", "2025-06-26", "2025-06-01")
     arrivals = find_arrivals(connection, "prod", 3)
     assert arrivals.span == Span(date(2025, 6, 27), date(2025, 7, 2))
-    assert arrivals.late == (LateRows("raw.consent__events", 2, Span(date(2025, 6, 1), date(2025, 6, 26))),)
+    late = Span(date(2025, 6, 1), date(2025, 6, 26))
+    assert arrivals.late == (LateRows("raw.consent__events", 2, late, until=date(2025, 7, 2)),)
     assert arrivals.restated() == Span(date(2025, 6, 1), date(2025, 7, 2))
 
 
@@ -76,10 +77,19 @@ def test_late_rows_wait_for_a_restatement(connection: duckdb.DuckDBPyConnection)
     remember_build(connection, "prod", through := load(connection, 3, "2025-07-03"), is_restated=False)
     arrivals = find_arrivals(connection, "prod", 3)
     assert arrivals.span is None
-    assert arrivals.restated() == Span(date(2025, 6, 1), date(2025, 6, 1))
+    assert arrivals.restated() == Span(date(2025, 6, 1), date(2025, 7, 3)), "late rows change what came after them"
     assert arrivals.tables == {"raw.consent__events"}
     remember_build(connection, "prod", through, is_restated=True)
     assert find_arrivals(connection, "prod", 3).late == ()
+
+
+def test_what_a_row_changes_reaches_to_the_last_day_of_its_source(connection: duckdb.DuckDBPyConnection) -> None:
+    load(connection, 1, "2025-06-30")
+    remember_build(
+        connection, "prod", load(connection, 2, "2025-01-01", "2025-05-30", table="web_funnel__users"), is_restated=True
+    )
+    load(connection, 3, "2025-06-28")
+    assert find_arrivals(connection, "prod", 3).span == Span(date(2025, 6, 28), date(2025, 6, 30))
 
 
 def test_an_environment_begins_with_what_production_has(connection: duckdb.DuckDBPyConnection) -> None:

@@ -186,6 +186,36 @@ def test_texts_of_a_closed_list_are_texts(memory: Memory) -> None:
     assert compare(memory, "one", "two", key=["id"]).is_equal
 
 
+def test_integers_that_floats_do_not_hold_differ_from_floats(memory: Memory) -> None:
+    """As ids of many digits do once somebody has carried them through floats."""
+    memory.connection.execute("CREATE TABLE ids AS SELECT i AS id, 9007199254740992 + i AS v FROM range(3) t(i)")
+    memory.connection.execute("CREATE TABLE floats AS SELECT id, v::DOUBLE AS v FROM ids")
+    for sides in (("ids", "floats"), ("floats", "ids")):
+        assert [one.rows for one in compare(memory, *sides, key=["id"]).columns] == [1]
+        assert compare(memory, *sides, key=["id"], tolerance=1e-9).is_equal
+        with pytest.raises(CompareError, match=r"v is no key of (ids|floats): 1 values are there twice"):
+            compare(memory, *sides, key=["v"])
+
+
+def test_identifiers_of_the_engine_and_texts_are_alike(memory: Memory) -> None:
+    memory.connection.execute("CREATE TABLE typed AS SELECT uuid() AS id, uuid() AS v FROM range(3)")
+    memory.connection.execute("CREATE TABLE texts AS SELECT id::TEXT AS id, v::TEXT AS v FROM typed")
+    assert compare(memory, "typed", "texts", key=["id"]).is_equal
+    memory.connection.execute("UPDATE texts SET v = 'none'")
+    assert compare(memory, "texts", "typed", key=["id"]).columns[0].rows == 3
+
+
+@pytest.mark.parametrize("type_", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+def test_times_beyond_the_calendar_are_shown(memory: Memory, type_: str) -> None:
+    """Databases write infinity for a row that has no end."""
+    for table, value in (("ends", "2025-01-31"), ("endless", "infinity"), ("remote", "29000-01-01")):
+        memory.connection.execute(f"CREATE TABLE {table} AS SELECT '{value}'::{type_} AS id, '{value}'::{type_} AS v")
+    assert compare(memory, "ends", "endless", key=["id"]).missing_sample[1] == ("endless", "infinity")
+    memory.connection.execute("UPDATE endless SET id = '29000-01-01'")
+    key, _, left, right = compare(memory, "endless", "remote", key=["id"]).sample[0]
+    assert (left, str(right)[:11], str(key)[:11]) == ("infinity", "29000-01-01", "29000-01-01")
+
+
 def test_cents_are_told_apart_in_large_sums(memory: Memory) -> None:
     for table, cents in (("ours", "0.01"), ("theirs", "0.02")):
         amount = f"(90000000000000000 + {cents})::DECIMAL(38, 9)"
