@@ -317,6 +317,15 @@ def test_pages_have_an_independent_and_a_nested_count(raw: RawRows) -> None:
     assert found == [(1, 2, 2), (2, 2, 1), (3, 2, 1), (4, 0, 0)]
 
 
+def test_pages_are_counted_where_nobody_saw_the_first(raw: RawRows) -> None:
+    raw.add("web_funnel__users", {"user_id": "ada", "date": date(2025, 6, 1)})
+    raw.add("web_funnel__pages", {"user_id": "ada", "page": "step2"})
+    found = raw.query("marts.web_funnel", sql="SELECT step_name, visited_count, reached_count FROM marts.web_funnel")
+    assert sorted(found) == [(f"step{number}", int(number == 2), 0) for number in range(1, 7)]
+    raw.connection.execute("DELETE FROM marts.web_funnel WHERE visited_count = 1")
+    assert raw.complaints("marts.web_funnel") == ["reconciles core.events"]
+
+
 def offer(raw: RawRows, *published: datetime, retired: datetime | None = None) -> None:
     """The offer `game` whose version k was published then; its only task pays k * 100 coins."""
     raw.add("rewards__offers", {"offer_id": "game", "retired_at": retired, "advertiser": "Acme"})

@@ -17,9 +17,7 @@ MODEL (
       AND event_name IN (
         SELECT
           step_name
-        FROM core.funnel_steps
-        WHERE
-          funnel_name = 'web_funnel'
+        FROM @declared_steps('web_funnel')
       )
     )
   )
@@ -44,10 +42,11 @@ WITH funnel_steps AS (
   WHERE
     record_source = 'web_funnel'
 ), steps AS (
-  SELECT DISTINCT
+  /* As declared: those of the entries would be none where nobody saw the first page. */
+  SELECT
     step_number,
     step_name
-  FROM funnel_steps
+  FROM @declared_steps('web_funnel')
 ), page_views AS (
   SELECT
     user_key,

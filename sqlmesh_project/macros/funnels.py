@@ -1,0 +1,20 @@
+"""Macros for what is declared of funnels."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlmesh import macro
+from sqlmesh.core.macros import MacroEvaluator
+
+
+@macro()
+def declared_steps(_: MacroEvaluator, name: exp.Expression) -> exp.Expr:
+    """The steps of a funnel as a relation (step_number, step_name), whether or not anybody ever entered it."""
+    from sqlmesh_project.funnels.loader import load_funnels  # SQLMesh would keep what is imported above by its source
+
+    funnel = next(one for one in load_funnels() if one.name == name.name)
+    rows = [
+        exp.select(exp.Literal.number(number).as_("step_number"), exp.Literal.string(step.name).as_("step_name"))
+        for number, step in enumerate(funnel.steps, 1)
+    ]
+    return exp.union(*rows, distinct=False).subquery()
