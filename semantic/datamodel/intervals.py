@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 _PART = re.compile(r"(-?\d{1,6})\s+(second|minute|hour|day|week|month|quarter|year)s?")
+_ORIGIN = re.compile(r"\d{4}(-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z?)?)?)?")
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_629_746,
            "quarter": 7_889_238, "year": 31_556_952}  # fmt: skip
@@ -26,6 +28,23 @@ def is_interval(text: str) -> bool:
     """Whether a text is an interval."""
     try:
         parse_interval(text)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_origin(text: str) -> datetime:
+    """Where buckets of a custom granularity are counted from: `2024`, `2024-02`, `2024-02-01` or a date and time,
+    without a zone. Raises ValueError for anything else."""
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError(f"`{text}` is no date like `2024-02-01` and no time like `2024-02-01 06:00`")
+    return datetime.fromisoformat(text + "2024-01-01"[len(text) :] if len(text) < 10 else text.removesuffix("Z"))
+
+
+def is_origin(text: str) -> bool:
+    """Whether a text is the origin of a granularity."""
+    try:
+        parse_origin(text)
     except ValueError:
         return False
     return True

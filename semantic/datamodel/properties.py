@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from semantic.datamodel.intervals import is_interval
+from semantic.datamodel.intervals import is_interval, is_origin
 from semantic.datamodel.nodes import Node
 from semantic.datamodel.shapes import (
     INVALID,
@@ -52,6 +52,7 @@ interval = matching(is_interval, "interval", "is not an interval like `1 month`"
 signed_interval = interval
 window_bound = matching(lambda value: value == "unbounded" or is_interval(value), "interval",
                         "is neither an interval like `7 day` nor `unbounded`")  # fmt: skip
+origin = matching(is_origin, "origin", "is no date like `2024-02-01` and no time like `2024-02-01 06:00`")
 granularity = one_of(*GRANULARITIES)
 currency = matching(lambda value: re.fullmatch("[A-Za-z]{3}", value) is not None, "currency",
                     "is not a currency code of three letters")  # fmt: skip
@@ -235,7 +236,7 @@ custom_granularity = Shape(
         "title": title,
         "interval": interval,
         "offset": signed_interval,
-        "origin": text,
+        "origin": origin,
         "sql": sql,
     },
     required=("name",),

@@ -262,7 +262,8 @@ class Binder:
         if kind == "boolean":
             return _boolean(entry, value)
         if kind == "time":
-            return to_utc(parse_time(value, self.zone).start, self.zone)
+            # As in Cube: a comparison is with the value that a result shows, which is UTC; the zone is for dates.
+            return to_utc(parse_time(value, _zone("UTC")).start, _zone("UTC"))
         return value
 
 
@@ -320,6 +321,9 @@ def _number(entry: Condition, value: str) -> Value:
         raise _bad_value(entry, value, "a number", f"Could not convert string '{value}' to DOUBLE") from None
     if not number.is_finite() or abs(number.adjusted()) > 30:
         return float(value)
+    if number == number.to_integral_value():
+        # DuckDB takes a Decimal like 1E+10 for 1.
+        return int(number)
     return number if len(number.as_tuple().digits) <= 30 else float(value)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from sqlglot import exp
 
-from semantic.datamodel.intervals import Interval
+from semantic.datamodel.intervals import Interval, is_of_months, parse_origin
 from semantic.sql.portable import portable
 from semantic.sql.texts import is_column
 
@@ -235,11 +236,28 @@ def granularity_bucket(
 ) -> exp.Expr:
     """The bucket of a custom granularity: shifted by an offset, or counted from an origin of the data model."""
     if origin is not None:
-        return dialect.bucket(local, interval, dialect.timestamp(origin))
+        return _counted(dialect, local, interval, parse_origin(origin))
     if offset is None:
         return dialect.bucket(local, interval, None)
     earlier = shifted(local, offset, -1)
     return shifted(dialect.bucket(earlier, interval, None), offset, 1)
+
+
+def _counted(dialect: Dialect, local: exp.Expr, interval: Interval, origin: datetime) -> exp.Expr:
+    """Buckets from an origin. Engines count whole months from the first of a month: an origin inside a month is that
+    much later than one, and so is every bucket."""
+    start = origin
+    if any(is_of_months(unit) for _, unit in interval):
+        start = origin.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    later = origin - start
+    parts = ((later.days, "day"), (later.seconds, "second"))
+    rest = tuple(part for part in parts if part[0])
+    bucket = dialect.bucket(shifted(local, rest, -1), interval, dialect.timestamp(_moment(start)))
+    return shifted(bucket, rest, 1)
+
+
+def _moment(time: datetime) -> str:
+    return time.isoformat(" ").removesuffix(" 00:00:00")
 
 
 def shifted(time: exp.Expr, interval: Interval, sign: int) -> exp.Expr:

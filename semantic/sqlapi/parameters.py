@@ -66,6 +66,14 @@ def _parse_bytes(raw: str) -> bytes:
     return raw.encode()
 
 
+def _parse_numeric(raw: str) -> Decimal | float:
+    """DuckDB takes a Decimal like 1E+10 for 1, so its zeros are written out."""
+    number = Decimal(raw)
+    if not number.is_finite() or number != number.to_integral_value() or "E" not in raw.upper():
+        return number
+    return Decimal(int(number)) if number.adjusted() < 38 else float(number)
+
+
 _PARSE: Mapping[PgType, Callable[[str], Any]] = {
     pg.BOOL: _parse_bool,
     pg.INT2: int,
@@ -74,7 +82,7 @@ _PARSE: Mapping[PgType, Callable[[str], Any]] = {
     pg.OID: int,
     pg.FLOAT4: float,
     pg.FLOAT8: float,
-    pg.NUMERIC: Decimal,
+    pg.NUMERIC: _parse_numeric,
     pg.DATE: lambda raw: datetime.fromisoformat(_iso(raw)).date(),
     pg.TIMESTAMP: _parse_timestamp,
     pg.TIMESTAMPTZ: _parse_timestamptz,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -50,6 +51,8 @@ def test_a_known_shape_is_planned_once() -> None:
     [
         (where("amount", "gt", 5), (5,)),
         (where("amount", "equals", "80.25"), (Decimal("80.25"),)),
+        (where("amount", "equals", "1e10"), (10_000_000_000,)),
+        (where("amount", "equals", "-1.50E+3"), (-1500,)),
         (where("amount", "equals", "1e400"), (float("inf"),)),
         (where("is_large", "equals", True), (True,)),
         (where("status", "contains", "10%_\\"), ("10\\%\\_\\\\",)),
@@ -60,6 +63,12 @@ def test_a_known_shape_is_planned_once() -> None:
 )  # fmt: skip
 def test_values_get_the_type_of_their_member(bound: Query, values: tuple[Any, ...]) -> None:
     assert bind(bound, MODEL)[1] == values
+
+
+@pytest.mark.parametrize(("operator", "hour"), [("equals", 10), ("gte", 10), ("afterOrOnDate", 9)])
+def test_the_zone_is_for_dates_and_not_for_values(operator: str, hour: int) -> None:
+    bound = replace(where("ordered_at", operator, "2024-01-05T10:00:00"), timezone="Europe/Berlin")
+    assert bind(bound, MODEL)[1] == (datetime.fromisoformat(f"2024-01-05T{hour:02}:00:00"),)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import struct
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -100,3 +101,9 @@ def test_special_floats() -> None:
     assert [row[0] for row in rows[:3]] == [b"Infinity", b"-Infinity", b"NaN"]
     assert float(rows[3][0] or b"") == 1.0
     assert rows[4] == [None]
+
+
+@pytest.mark.parametrize(("written", "value"), [(b"1e10", 10**10), (b"1.5E+3", 1500), (b"1e-2", 0.01), (b"0e5", 0)])
+def test_a_number_with_an_exponent_is_that_number_to_the_engine(written: bytes, value: float) -> None:
+    bound = parameter(written, pg.NUMERIC, 0)
+    assert duckdb.execute("SELECT $1::DOUBLE", [bound]).fetchone() == (value,)
