@@ -16,7 +16,7 @@ UNITS_OF_WORDS = ("second", "minute", "hour", "day", "week", "month", "quarter",
 _UNIT = f"({'|'.join(UNITS_OF_WORDS)})"
 _THIS = re.compile(rf"(?:this|current)\s+{_UNIT}")
 _LAST = re.compile(rf"(last|next)\s+(?:(\d{{1,6}})\s+)?{_UNIT}s?")
-_FROM_TO = re.compile(r"from\s+(.+?)\s+to\s+(.+)")
+_FROM_TO = re.compile(r"from (.+?) to (.+)|(\d{4}-\d{2}-\d{2}\S*) to (\d{4}-\d{2}-\d{2}\S*)")
 _AGO = re.compile(rf"(\d{{1,6}})\s+{_UNIT}s?\s+(ago|from now)")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _TIME = re.compile(
@@ -95,7 +95,8 @@ def _bound(text: str, zone: ZoneInfo, now: datetime) -> DateRange:
 def _in_words(text: str, zone: ZoneInfo, local: datetime) -> DateRange:
     words = " ".join(text.lower().split())
     if (match := _FROM_TO.fullmatch(words)) is not None:
-        start, end = (_moment(part, zone, local) for part in match.groups())
+        unit = _exactness(words)
+        start, end = (_moment(part, unit, zone, local) for part in match.groups() if part is not None)
         return DateRange(start.start, end.end)
     if (match := _THIS.fullmatch(words)) is not None:
         return _span(local, match[1], 0, 0)
@@ -103,16 +104,25 @@ def _in_words(text: str, zone: ZoneInfo, local: datetime) -> DateRange:
         count = int(match[2] or 1)
         first, last = (-count, -1) if match[1] == "last" else (1, count)
         return _span(local, match[3], first, last)
-    return _moment(words, zone, local)
+    moment = _moment(words, _exactness(words), zone, local)
+    # One time as a text stands for its day, as in Cube.
+    return _span(moment.start, "day", 0, 0) if moment.start == moment.end else moment
 
 
-def _moment(words: str, zone: ZoneInfo, local: datetime) -> DateRange:
-    days = {"today": 0, "now": 0, "yesterday": -1, "tomorrow": 1}.get(words)
+def _exactness(words: str) -> str:
+    """As in Cube: the finest of the units that are named, in all of the words, but no larger one than a day."""
+    return next((unit for unit in ("second", "minute", "hour") if unit in words), "day")
+
+
+def _moment(words: str, unit: str, zone: ZoneInfo, local: datetime) -> DateRange:
+    """A day, a time, or the `unit` that some time ago lies in."""
+    if words == "now":
+        return _span(local, unit, 0, 0)
+    days = {"today": 0, "yesterday": -1, "tomorrow": 1}.get(words)
     if days is not None:
         return _span(local, "day", days, days)
     if (match := _AGO.fullmatch(words)) is not None:
         sign = -1 if match[3] == "ago" else 1
-        unit = match[2] if match[2] in ("second", "minute", "hour") else "day"
         return _span(add(local, sign * int(match[1]), match[2]), unit, 0, 0)
     return _absolute(words, zone)
 
