@@ -33,6 +33,7 @@ _PROPERTIES = frozenset(
 )  # fmt: skip
 _TIME_PROPERTIES = frozenset(["dimension", "granularity", "dateRange", "fillMissingDates"])
 _FORMATS = ("default", "compact", "columnar")
+_CACHE_MODES = ("stale-if-slow", "stale-while-revalidate", "must-revalidate", "no-cache")
 _CONDITION_KEYS = frozenset(["member", "dimension", "operator", "values"])
 _OPERATORS = frozenset(OPERATORS)
 _WITHOUT_VALUES = ("set", "notSet", "measureFilter")
@@ -164,6 +165,7 @@ def parse_payload(payload: Any, model: DataModel, now: datetime, limits: Limits)
     for key in payload:
         if key not in _PROPERTIES:
             raise _invalid(f'"{key}" is not allowed', str(key) or "query")
+    _check_cache(payload)
     timezone = _timezone(payload)
     zone = zone_of(timezone)
     measures = _names(payload, "measures", _MEMBER, _MEMBER_PATTERN)
@@ -203,20 +205,27 @@ def _bucketed(name: str) -> TimeDimension:
     return TimeDimension(dimension, granularity)
 
 
+def _check_cache(payload: Mapping[str, Any]) -> None:
+    for key in ("cache", "cacheMode"):
+        if payload.get(key) is not None and payload[key] not in _CACHE_MODES:
+            raise _invalid(f'"{key}" must be one of [{", ".join(_CACHE_MODES)}]', key)
+
+
 def _timezone(payload: Mapping[str, Any]) -> str:
     timezone = payload.get("timezone")
-    if timezone is None:
+    if timezone is None or timezone == "":
         return "UTC"
     if not isinstance(timezone, str):
         raise _invalid('"timezone" must be a string', "timezone")
-    if timezone not in _timezones():
+    known = _timezones().get(timezone.lower())
+    if known is None:
         raise _invalid(f'"timezone" must be a valid IANA time zone, got "{timezone}"', "timezone")
-    return timezone
+    return known
 
 
 @lru_cache(maxsize=1)
-def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
+def _timezones() -> Mapping[str, str]:
+    return {name.lower(): name for name in available_timezones()}
 
 
 @lru_cache(maxsize=1024)
@@ -316,6 +325,8 @@ def _condition(value: Mapping[str, Any], place: str) -> Condition:
     name = value.get("member", value.get("dimension"))
     operator = value.get("operator")
     known = value.keys() <= _CONDITION_KEYS and isinstance(operator, str) and operator in _OPERATORS
+    if "member" in value and "dimension" in value:
+        raise _invalid(f'"{place}" does not match any of the allowed types', place)
     if not known or not isinstance(name, str) or not _matches(_MEMBER, name):
         raise _invalid(f'"{place}" does not match any of the allowed types', place)
     values = value.get("values")

@@ -58,6 +58,9 @@ def test_the_echo_is_normalised() -> None:
         ({"measures": ["orders.count"], "limit": -1}, QueryFormatError, "greater than or equal to 0"),
         ({"measures": ["orders.count"], "limit": 50_001}, LimitExceededError, "limit has been exceeded"),
         ({"measures": ["orders.count"], "timezone": "Mars/X"}, QueryFormatError, "valid IANA time zone"),
+        ({"measures": ["orders.count"], "cache": "always"}, QueryFormatError, '"cache" must be one of'),
+        ({"filters": [{"member": "orders.status", "dimension": "orders.status", "operator": "set"}],
+          "measures": ["orders.count"]}, QueryFormatError, "does not match any of the allowed types"),
         ({"measures": ["orders.status"]}, UnknownMemberError, "'status' not found for path 'orders.status'"),
         ({"measures": ["nope.count"]}, UnknownMemberError, "Cube 'nope' not found for path 'nope.count'"),
         ({}, QueryFormatError, "either measures, dimensions or timeDimensions"),
@@ -74,6 +77,11 @@ def test_refusals(payload: dict[str, Any], error: type[QueryError], message: str
         parse_query(payload, MODEL, now=NOW)
     assert caught.value.code
     assert caught.value.place
+
+
+@pytest.mark.parametrize(("written", "zone"), [("america/new_york", "America/New_York"), ("utc", "UTC"), ("", "UTC")])
+def test_zones_are_known_however_they_are_written(written: str, zone: str) -> None:
+    assert parse_query({"measures": ["orders.count"], "timezone": written}, MODEL, now=NOW).timezone == zone
 
 
 def test_compared_ranges_and_blended_queries_become_several() -> None:
