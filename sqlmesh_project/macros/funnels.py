@@ -14,7 +14,10 @@ def declared_steps(_: MacroEvaluator, name: exp.Expression) -> exp.Expr:
 
     funnel = next(one for one in load_funnels() if one.name == name.name)
     rows = [
-        exp.select(exp.Literal.number(number).as_("step_number"), exp.Literal.string(step.name).as_("step_name"))
+        exp.select(
+            exp.cast(exp.Literal.number(number), "INT64", dialect="bigquery").as_("step_number"),
+            exp.Literal.string(step.name).as_("step_name"),
+        )
         for number, step in enumerate(funnel.steps, 1)
     ]
     return exp.union(*rows, distinct=False).subquery()
