@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from headrace.config import Settings
 from headrace.errors import BuildError
+from headrace.left_out import left_out
 from headrace.rollup_changes import OnComputed
 from headrace.terminal import Terminal
 from headrace.waiting import model_tables
@@ -58,6 +59,8 @@ def apply_models(
         plan = _build_plan(context, environment)
         is_first = environment == PRODUCTION and plan.context_diff.is_new_environment
         context.apply(plan)
+        for text in left_out(context, datetime.now(UTC).date()):
+            terminal.warn(text)
         if is_first:
             return model_tables(context)
         before = _built(context, tables)

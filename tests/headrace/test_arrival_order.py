@@ -174,6 +174,7 @@ def test_a_restatement_brings_in_what_came_weeks_late(tmp_path: Path) -> None:
         for number, (user, day) in enumerate(days.items())
     ]
     known += [Happening(source, 8, "ada", "pageview", BEGIN, 0) for source in ("consent", "commerce")]
+    known.append(Happening("consent", 7, "ada", "pageview", datetime(2014, 12, 31, tzinfo=UTC), 0))
     late = Happening("intake", 9, "ada", "CREATE_ACCOUNT", BEGIN + timedelta(days=2), 1)
     created = f"{BEGIN:%Y-%m-%d %H:%M:%S}"
     joined = f"eve,c1,MEMBER,US,UTC,true,{created},{created}"
@@ -181,7 +182,8 @@ def test_a_restatement_brings_in_what_came_weeks_late(tmp_path: Path) -> None:
     late_folder, at_once = tmp_path / "late", tmp_path / "at_once"
     deliver(late_folder, "1", known)
     members(late_folder, "1", joined)
-    headrace("build", "--quiet", data=late_folder)
+    before = "raw.consent__events has rows from 2014-12-31 on, and the models begin on 2015-01-01"
+    assert before in headrace("build", "--quiet", data=late_folder).stderr
     (late_folder / "sample" / "intake" / "events-2.jsonl").write_text(json.dumps(snowplow(late)) + "\n")
     members(late_folder, "2", hired)
     assert "came later than the lookback" in headrace("build", data=late_folder).stderr
