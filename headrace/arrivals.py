@@ -10,6 +10,7 @@ import duckdb
 
 from headrace.gateways import DUCKDB
 from headrace.models import Span
+from headrace.waiting import MODEL_TABLES
 from headrace.warehouse import PRODUCTION
 from ingestion.declaration import Table, load_source
 
@@ -63,7 +64,8 @@ def find_arrivals(
 ) -> Arrivals:
     """Read the ledger. A raw table that has no time of its own takes the days of its source.
 
-    What came late stays in `late`, build after build, until one restates it.
+    What came late stays in `late`, build after build, until one restates it. Models that are not built by days have all
+    rows of a table as soon as any of its days is computed again: tables that only these read have no late rows.
     """
     _ensure_builds(connection)
     environment = _base(connection, build_key(environment, gateway))
@@ -72,12 +74,11 @@ def find_arrivals(
     late: list[LateRows] = []
     new = _new_batches(connection, environment, built)
     for batches in new:
-        cutoff = _cutoff(batches, lookback_days)
-        if batches.last is None or batches.last.date() >= cutoff:
-            span = _span(connection, batches)
-            spans.append(Span(max(span.start, cutoff), span.end))
+        span = _span(connection, batches)
+        spans.append(Span(max(span.start, _cutoff(batches, lookback_days)), span.end))
     for batches in _new_batches(connection, environment, restated):
-        late += _late_rows(connection, batches, _cutoff(batches, lookback_days))
+        if _is_read_by_days(connection, batches.table):
+            late += _late_rows(connection, batches, _cutoff(batches, lookback_days))
     return Arrivals(
         tables=frozenset(f"raw.{batches.table}" for batches in new) | {one.table for one in late},
         span=_joined(spans),
@@ -136,6 +137,11 @@ _NEW_BATCHES = f"""
 """
 
 
+_KNOWS_MODELS = f"""
+    SELECT 1 FROM information_schema.tables WHERE table_schema || '.' || table_name = '{MODEL_TABLES}'
+"""
+
+
 def _ensure_builds(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE SCHEMA IF NOT EXISTS headrace")
     connection.execute(
@@ -175,6 +181,14 @@ def _batches(row: tuple[Any, ...]) -> _Batches:
 
 def _cutoff(batches: _Batches, lookback_days: int) -> date:
     return batches.watermark.date() - timedelta(days=lookback_days) if batches.watermark else date.min
+
+
+def _is_read_by_days(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether an incremental model reads a raw table, as the last build noted; without a note any may."""
+    if not connection.execute(_KNOWS_MODELS).fetchall():
+        return True
+    found = connection.execute(f"SELECT count(*) FROM {MODEL_TABLES} WHERE table_name = ?", [table]).fetchone()
+    return bool(found and found[0])
 
 
 def _span(connection: duckdb.DuckDBPyConnection, batches: _Batches) -> Span:

@@ -164,6 +164,15 @@ def members(data: Path, name: str, *lines: str) -> None:
     export(data / "sample" / "intake" / f"members-{name}.csv", lines, header=columns)
 
 
+def order(data: Path, name: str, status: str, updated: str) -> None:
+    columns = (
+        "order_id,user_id,ordered_at,updated_at,region,record_source,status,currency,usd_per_unit,quantity,"
+        "gross_amount,discount_amount,shipping_amount,tax_amount,total_amount"
+    )
+    line = f"o1,ada,{BEGIN:%Y-%m-%d %H:%M:%S},{updated},US,Shopify,{status},USD,1,1,10,0,0,0,10"
+    export(data / "sample" / "commerce" / f"orders-{name}.csv", [line], header=columns)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_restatement_brings_in_what_came_weeks_late(tmp_path: Path) -> None:
@@ -173,7 +182,9 @@ def test_a_restatement_brings_in_what_came_weeks_late(tmp_path: Path) -> None:
         Happening("intake", number, user, "CREATE_ACCOUNT", BEGIN + timedelta(days=day), 0)
         for number, (user, day) in enumerate(days.items())
     ]
-    known += [Happening(source, 8, "ada", "pageview", BEGIN, 0) for source in ("consent", "commerce")]
+    known += [
+        Happening(source, 8, "ada", "pageview", BEGIN + timedelta(days=20), 0) for source in ("consent", "commerce")
+    ]
     known.append(Happening("consent", 7, "ada", "pageview", datetime(2014, 12, 31, tzinfo=UTC), 0))
     late = Happening("intake", 9, "ada", "CREATE_ACCOUNT", BEGIN + timedelta(days=2), 1)
     created = f"{BEGIN:%Y-%m-%d %H:%M:%S}"
@@ -182,16 +193,23 @@ def test_a_restatement_brings_in_what_came_weeks_late(tmp_path: Path) -> None:
     late_folder, at_once = tmp_path / "late", tmp_path / "at_once"
     deliver(late_folder, "1", known)
     members(late_folder, "1", joined)
+    order(late_folder, "1", "paid", created)
     before = "raw.consent__events has rows from 2014-12-31 on, and the models begin on 2015-01-01"
     assert before in headrace("build", "--quiet", data=late_folder).stderr
     (late_folder / "sample" / "intake" / "events-2.jsonl").write_text(json.dumps(snowplow(late)) + "\n")
     members(late_folder, "2", hired)
-    assert "came later than the lookback" in headrace("build", data=late_folder).stderr
+    order(late_folder, "2", "refunded", "2025-06-20 00:00:00")
+    told = headrace("build", "--quiet", data=late_folder).stderr
+    assert "raw.intake__events came later than the lookback" in told
+    assert "raw.commerce__orders" not in told, "orders are read as a whole"
+    assert [row for row in tables(late_folder)["core.orders"] if "refunded" in row]
     headrace("build", "--restate", "--quiet", data=late_folder)
 
     deliver(at_once, "1", [*known, late])
     members(at_once, "1", joined)
     members(at_once, "2", hired)
+    for name, status, updated in (("1", "paid", created), ("2", "refunded", "2025-06-20 00:00:00")):
+        order(at_once, name, status, updated)
     headrace("build", "--quiet", data=at_once)
     found, expected = tables(late_folder), tables(at_once)
     assert [name for name in expected if found[name] != expected[name]] == []
