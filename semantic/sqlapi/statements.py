@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from semantic.sqlapi.errors import NotSupported, ReadOnly, SqlSyntaxError
+from semantic.sqlapi.grammar import check, check_tree
 from semantic.sqlapi.queries import parse_tree, tokenize
 
 
@@ -155,6 +156,7 @@ _WRITES = re.compile(
     "INSERT|UPDATE|DELETE|MERGE|TRUNCATE|CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|VACUUM|ANALYZE|REINDEX|CLUSTER|REFRESH"
     "|LOCK"
 )
+_QUOTED = frozenset((TokenType.STRING, TokenType.IDENTIFIER, TokenType.BYTE_STRING, TokenType.HEREDOC_STRING))
 _QUERY_STARTS = frozenset(("SELECT", "WITH", "VALUES", "TABLE", "("))
 
 
@@ -243,9 +245,14 @@ def _parse(text: _Text) -> Statement:
 
 def _select(text: _Text) -> Select:
     sql = text.sql
+    if text.words[0] not in _QUERY_STARTS and text.words[0] not in _READERS:
+        raise _near(text, 0)
     if text.words[0] == "TABLE":
         sql = "SELECT * FROM " + text.after(1)
     tree = parse_tree(sql, text.start)
+    check(text.tokens, text.sql)
+    if tree is not None:
+        check_tree(tree, text.start)
     if isinstance(tree, exp.Values):
         width = len(tree.expressions[0].expressions) if tree.expressions else 0
         names = [exp.to_identifier(f"column{number + 1}") for number in range(width)]
@@ -261,16 +268,49 @@ def _select(text: _Text) -> Select:
     return Select(sql, tree)
 
 
+_MODES = frozenset(
+    (
+        "TRANSACTION",
+        "WORK",
+        "ISOLATION",
+        "LEVEL",
+        "SERIALIZABLE",
+        "REPEATABLE",
+        "READ",
+        "COMMITTED",
+        "UNCOMMITTED",
+        "WRITE",
+        "ONLY",
+        "NOT",
+        "DEFERRABLE",
+    )
+)
+
+
 def _begin(text: _Text) -> Statement:
     if text.words[0] == "START" and text.words[1:2] != ("TRANSACTION",):
         raise _unexpected(text)
+    _only(text, _MODES | {","})
     return Begin()
+
+
+def _commit(text: _Text) -> Statement:
+    _only(text, frozenset(("TRANSACTION", "WORK", "AND", "NO", "CHAIN")))
+    return Commit()
+
+
+def _only(text: _Text, allowed: frozenset[str]) -> None:
+    """Raises for the first word behind the first that is not among these; tokens may hold several words."""
+    for index, words in enumerate(text.words):
+        if index and not allowed.issuperset(words.split()):
+            raise _near(text, index)
 
 
 def _rollback(text: _Text) -> Statement:
     words = [word for word in text.words[1:] if word not in ("WORK", "TRANSACTION")]
     if words[:1] == ["TO"]:
         return Rollback(_name(text.tokens[-1]))
+    _only(text, frozenset(("TRANSACTION", "WORK", "AND", "NO", "CHAIN")))
     return Rollback()
 
 
@@ -292,7 +332,21 @@ def _set(text: _Text) -> Statement:
     if found is None:
         raise _unexpected(text)
     raw = text.after(index)[found.end() :].strip()
+    _check_values(text, text.start + text.sql.index(text.after(index)) + found.end())
     return SetVariable(found[1].strip('"').lower(), _unquoted(raw), is_local)
+
+
+def _check_values(text: _Text, start: int) -> None:
+    """Whether what follows SET name = is a value, or several between commas."""
+    first = next((at for at, token in enumerate(text.tokens) if token.start >= start), len(text.tokens))
+    values = [at for at in range(first, len(text.tokens)) if text.tokens[at].text not in ("+", "-")]
+    for number, at in enumerate(values):
+        token = text.tokens[at]
+        is_value = token.text[:1].isalnum() or token.text[:1] == "_" or token.token_type in _QUOTED
+        if is_value == (number % 2 == 1):
+            raise _near(text, at)
+    if len(values) % 2 == 0:
+        raise _near(text, len(text.tokens))
 
 
 def _zone(text: _Text, index: int) -> str | None:
@@ -326,7 +380,14 @@ def _reset(text: _Text) -> Statement:
 
 def _show(text: _Text) -> Statement:
     name = " ".join(word.lower() for word in text.words[1:]).replace(" . ", ".")
+    if not name:
+        raise _near(text, 1)
     special = {"transaction isolation level": "transaction_isolation", "time zone": "timezone"}
+    if name not in (*special, "session authorization"):
+        # A name, or several between points.
+        for index in range(2, len(text.tokens)):
+            if (text.words[index] == ".") != (index % 2 == 0):
+                raise _near(text, index)
     return Show(special.get(name, name.strip('"')))
 
 
@@ -500,6 +561,14 @@ def _name(token: Token) -> str:
     return token.text if token.token_type is TokenType.IDENTIFIER else token.text.lower()
 
 
+def _near(text: _Text, index: int) -> SqlSyntaxError:
+    """What PostgreSQL says of a token that makes no sense where it stands."""
+    if index >= len(text.tokens):
+        return SqlSyntaxError("syntax error at end of input", position=text.start + len(text.sql) + 1)
+    near = text.between(index, index + 1)
+    return SqlSyntaxError(f'syntax error at or near "{near.sql}"', position=near.start + 1)
+
+
 def _unexpected(text: _Text) -> SqlSyntaxError:
     return SqlSyntaxError(f"syntax error in {text.words[0]}", position=text.start + 1)
 
@@ -507,8 +576,8 @@ def _unexpected(text: _Text) -> SqlSyntaxError:
 _READERS: dict[str, Callable[[_Text], Statement]] = {
     "BEGIN": _begin,
     "START": _begin,
-    "COMMIT": lambda _: Commit(),
-    "END": lambda _: Commit(),
+    "COMMIT": _commit,
+    "END": _commit,
     "ROLLBACK": _rollback,
     "ABORT": _rollback,
     "SAVEPOINT": _savepoint,
