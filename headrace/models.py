@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from headrace.audit_failures import audit_findings
 from headrace.config import Settings
 from headrace.errors import BuildError
 from headrace.left_out import left_out
@@ -167,6 +168,12 @@ def _context(settings: Settings, terminal: Terminal, on_computed: OnComputed | N
         try:
             yield context
         except (SQLMeshError, RuntimeError) as error:
-            raise BuildError("\n".join(("the models could not be built:", *console.failures, str(error)))) from error
+            found = (
+                f"{place}: {text}"
+                for place, audit in console.audits
+                for text in audit_findings(audit, context.engine_adapter.fetchall)
+            )
+            reasons = ("the models could not be built:", *found, *console.failures, str(error))
+            raise BuildError("\n".join(reasons)) from error
         finally:
             context.close()

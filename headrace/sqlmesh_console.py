@@ -6,6 +6,9 @@ from typing import Any
 
 from rich.progress import Progress, TaskID
 from sqlmesh.core.console import NoopConsole
+from sqlmesh.core.scheduler import EvaluateNode
+from sqlmesh.utils.date import to_date
+from sqlmesh.utils.errors import AuditError, NodeAuditsErrors
 
 from headrace.rollup_changes import OnComputed, computed
 
@@ -19,6 +22,8 @@ class ProgressConsole(NoopConsole):
         self._task: TaskID | None = None
         self._on_computed = on_computed
         self.failures: list[str] = []
+        self.audits: list[tuple[str, AuditError]] = []
+        """What failed its audits, and which: model and days, and the audit."""
         self.warnings: list[str] = []
 
     def start_evaluation_progress(self, batched_intervals: dict[Any, Any], *_: Any, **__: Any) -> None:
@@ -39,11 +44,15 @@ class ProgressConsole(NoopConsole):
 
     def log_failed_models(self, errors: list[Any]) -> None:
         for error in errors:
+            if isinstance(error.node, EvaluateNode) and isinstance(error.__cause__, NodeAuditsErrors):
+                self.audits.extend((_place(error.node), one) for one in error.__cause__.errors)
+                continue
             node = error.node[0] if isinstance(error.node, tuple) else error.node
             self.failures.append(f"{node}: {error.__cause__ or error}")
 
     def log_skipped_models(self, snapshot_names: set[str]) -> None:
-        self.failures.extend(f"{name}: not computed, because one before it failed" for name in sorted(snapshot_names))
+        names = sorted(map(_model, snapshot_names))
+        self.failures.extend(f"{name}: not computed, because one before it failed" for name in names)
 
     def show_linter_violations(self, violations: list[Any], model: Any, is_error: bool = False) -> None:
         if is_error:
@@ -54,3 +63,13 @@ class ProgressConsole(NoopConsole):
 
     def log_warning(self, short_message: str, *_: Any, **__: Any) -> None:
         self.warnings.append(short_message)
+
+
+def _place(node: EvaluateNode) -> str:
+    """A model, with the days that were computed."""
+    return f"{_model(node.snapshot_name)}, {to_date(node.interval[0])} to {to_date(node.interval[1] - 1)}"
+
+
+def _model(snapshot_name: str) -> str:
+    """A model as people name it: without the catalog."""
+    return snapshot_name.replace('"', "").split(".", 1)[-1]
