@@ -19,7 +19,7 @@ from sqlglot.errors import SqlglotError
 
 from headrace.compare_queries import Column, Pair, Queries, table_sql
 from headrace.config import Settings
-from headrace.errors import HeadraceError, QueryFailed
+from headrace.errors import HeadraceError, QueryFailed, WarehouseBusy, WarehouseError
 from headrace.terminal import Terminal, rich_table
 from headrace.warehouse import Reader, open_reader
 
@@ -102,14 +102,18 @@ class Comparison:
 
 @contextmanager
 def open_sides(settings: Settings) -> Iterator[Reader]:
-    """The reader of the gateway for a comparison. Raises CompareError when the engine refuses a query."""
-    reader = open_reader(settings)
+    """The reader of the gateway for a comparison. Raises CompareError when there is no warehouse or environment, or the
+    engine refuses a query, and WarehouseBusy."""
     try:
-        yield reader
-    except QueryFailed as error:
+        reader = open_reader(settings)
+        try:
+            yield reader
+        finally:
+            reader.close()
+    except WarehouseBusy:
+        raise
+    except WarehouseError as error:
         raise CompareError(str(error)) from error
-    finally:
-        reader.close()
 
 
 def relation(reader: Reader, name: str) -> Place:

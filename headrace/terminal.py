@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from rich.console import Console
@@ -133,7 +134,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([_plain(value) for value in row] for row in rows)
     return text.getvalue()
 
 
@@ -142,7 +143,7 @@ def _is_number(value: object) -> bool:
         return False
     if isinstance(value, str):
         return value.replace(",", "").removeprefix("-").replace(".", "", 1).removesuffix("%").strip().isdecimal()
-    return isinstance(value, int | float) or type(value).__name__ == "Decimal"
+    return isinstance(value, int | float | Decimal)
 
 
 def _cell(value: object) -> str:
@@ -150,4 +151,9 @@ def _cell(value: object) -> str:
         return "[dim]∅[/]"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return escape(str(value))
+    return escape(str(_plain(value)))
+
+
+def _plain(value: object) -> object:
+    """A decimal without an exponent: zero of nine places is 0E-9 otherwise."""
+    return f"{value:f}" if isinstance(value, Decimal) else value

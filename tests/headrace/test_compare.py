@@ -267,6 +267,16 @@ def test_names_with_commas_stand_in_quotes(tmp_path: Path) -> None:
     assert "the same data" in run("compare", "core.a", "core.b", *keys, data=tmp_path).stdout
 
 
+def test_what_is_not_there_is_no_difference(tmp_path: Path) -> None:
+    """Exit code 1 is kept for data that differ."""
+    sides = ("compare", "core.a", "core.a@nowhere", "--key", "id")
+    assert run(*sides, data=tmp_path, code=2).stderr
+    with closing(duckdb.connect(str(tmp_path / "warehouse.duckdb"))) as connection:
+        connection.execute("CREATE SCHEMA core; CREATE TABLE core.a AS SELECT 1 AS id, 0::DECIMAL(38, 9) AS amount")
+    assert "no environment 'nowhere'" in run(*sides, data=tmp_path, code=2).stderr
+    assert "0.000000000" in run("compare", "core.a", "core.a", "--key", "id", data=tmp_path).stdout
+
+
 def test_the_command_ends_with_what_it_found(built: Path) -> None:
     same = run("compare", "core.orders", "core.orders@prod", "--key", "order_key", data=built)
     assert "the same data" in same.stdout
