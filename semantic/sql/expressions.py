@@ -22,7 +22,7 @@ from semantic.sql.dialects import (
     shifted,
 )  # fmt: skip
 from semantic.sql.masks import Masks, ShownWhere
-from semantic.sql.texts import Texts, Writer, is_atom
+from semantic.sql.texts import Texts, Writer, again, is_atom
 
 Fill = Callable[[Reference], exp.Expr]
 
@@ -114,7 +114,7 @@ class Expressions:
         """A dimension or segment of one row."""
         known = scope.columns.get(member.full_name)
         if known is not None:
-            return known.copy()
+            return again(known)
         if isinstance(member, Dimension):
             if member.case is not None:
                 return self.case(member.case, member.cube, scope)
@@ -202,7 +202,7 @@ class Expressions:
             return self.masks.time(hidden, name, granularity, scope)
         known = scope.columns.get(f"{dimension.full_name}.{granularity}")
         if known is not None:
-            return known.copy()
+            return again(known)
         return self.bucket(self.local(dimension, scope), dimension, granularity, scope)
 
     def local(self, dimension: Dimension, scope: Scope) -> exp.Expr:
@@ -230,7 +230,7 @@ class Expressions:
         """A measure aggregated over the rows of a scope, or per row when the scope is ungrouped."""
         known = scope.columns.get(measure.full_name)
         if known is not None:
-            return known.copy()
+            return again(known)
         if measure.case is not None:
             chosen = self.case(measure.case, measure.cube, scope)
             if isinstance(chosen, exp.Case) and isinstance(chosen.this, exp.Expr) and not scope.ungrouped:

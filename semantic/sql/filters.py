@@ -11,6 +11,7 @@ from semantic.query.types import SqlCondition
 from semantic.sql.dialects import Dialect, is_null, is_set
 from semantic.sql.expressions import conjunction, disjunction, wrapped
 from semantic.sql.parameters import Parameters, Slot
+from semantic.sql.texts import again
 
 Column = Callable[[str], exp.Expr]
 """The expression of a member, by its name in the query."""
@@ -66,13 +67,13 @@ class Filters:
             for slot in (span.local_start, span.local_end)
         )
         upper = exp.LT if span.end_open else exp.LTE
-        return exp.And(this=exp.GTE(this=local, expression=start), expression=upper(this=local.copy(), expression=end))
+        return exp.And(this=exp.GTE(this=local, expression=start), expression=upper(this=again(local), expression=end))
 
     def _between(self, value: exp.Expr, start: Slot, end: Slot, *, end_open: bool) -> exp.Expr:
         upper = exp.LT if end_open else exp.LTE
         return exp.And(
             this=exp.GTE(this=value, expression=self.parameters.placeholder(start)),
-            expression=upper(this=value.copy(), expression=self.parameters.placeholder(end)),
+            expression=upper(this=again(value), expression=self.parameters.placeholder(end)),
         )
 
     def condition(self, entry: BoundCondition, value: exp.Expr) -> exp.Expr:
@@ -100,7 +101,7 @@ class Filters:
         return exp.Paren(
             this=exp.Or(
                 this=exp.LT(this=value, expression=self.parameters.placeholder(start)),
-                expression=after(this=value.copy(), expression=self.parameters.placeholder(end)),
+                expression=after(this=again(value), expression=self.parameters.placeholder(end)),
             )
         )
 
@@ -116,7 +117,7 @@ class Filters:
             test = exp.Not(this=test) if negated else test
         # NULL differs from every value, so `notEquals` keeps it, unless NULL itself is among the values.
         if entry.null != negated:
-            return exp.Paren(this=exp.Or(this=test, expression=is_null(value.copy())))
+            return exp.Paren(this=exp.Or(this=test, expression=is_null(again(value))))
         return test
 
     def _like(self, entry: BoundCondition, value: exp.Expr) -> exp.Expr:
@@ -125,7 +126,7 @@ class Filters:
         kind = entry.operator.removeprefix("not").lower()
         tests = [
             self.dialect.like(
-                value.copy(),
+                again(value),
                 self.parameters.placeholder(slot),
                 before=kind != "startswith",
                 after=kind != "endswith",
@@ -137,7 +138,7 @@ class Filters:
             return is_set(value) if negated else is_null(value)
         test = conjunction(tests) if negated else disjunction(tests)
         if entry.null != negated:
-            test = exp.Or(this=exp.Paren(this=test) if len(tests) > 1 else test, expression=is_null(value.copy()))
+            test = exp.Or(this=exp.Paren(this=test) if len(tests) > 1 else test, expression=is_null(again(value)))
         return exp.Paren(this=test) if isinstance(test, exp.Connector) else test
 
 

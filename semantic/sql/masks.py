@@ -16,6 +16,7 @@ from sqlglot import exp
 from semantic.datamodel.types import Dimension, Measure, Segment, Sql
 from semantic.errors import PlanError
 from semantic.plan.members import AnyMember
+from semantic.sql.texts import again
 
 if TYPE_CHECKING:
     from semantic.sql.expressions import Expressions, Scope
@@ -42,7 +43,7 @@ class Masks:
             return self._unless(hidden, scope, lambda: self._expressions.unkept(name, bare), self._value(target, bare))
         if isinstance(target.mask, Sql):
             if target.full_name in scope.columns:
-                return scope.columns[target.full_name].copy()
+                return again(scope.columns[target.full_name])
             if scope.ungrouped:
                 # It is written for groups: of one row it would be what it hides.
                 return exp.Null()

@@ -29,6 +29,7 @@ from semantic.sql.texts import Texts, is_either
 from semantic.sql.windows import reach_conditions, windowed_part
 
 TableResolver = Callable[[str], str]
+_NO_CONDITION = exp.Var(this="")
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ class SelectBuilder:
         self.filters = Filters(self.dialect, self.parameters)
         specials = Specials(planner, shape, self.filters)
         self.texts = texts or Texts(dialect)
+        self.own_texts = Texts(dialect)
         self.expressions = Expressions(
             self.model, self.members, self.dialect, specials.fill, self.texts, self._shown_where
         )
@@ -169,7 +171,7 @@ class SelectBuilder:
         columns = [self._aliased(self.group(group, scope), group.alias) for group in part.groups]
         columns += [self._aliased(self._computed(name, scope, raw=part.raw), alias_of(name)) for name in part.measures]
         select.set("expressions", columns)
-        self.where(select, part.where, scope)
+        self._where_of_part(select, part.where, scope)
         self._group_by(select, len(part.groups), ungrouped=part.raw)
         return self.statement.add(f"{part.tree.root}_{'rows' if part.raw else 'totals'}", select)
 
@@ -202,7 +204,7 @@ class SelectBuilder:
                 columns.append(self._aliased(self.expressions.row(key, scope.bare), key_alias(key)))
         select.set("expressions", columns)
         select.set("distinct", exp.Distinct())
-        self.where(select, part.where, scope)
+        self._where_of_part(select, part.where, scope)
         return self.statement.add(f"{part.cube}_keys", select)
 
     def joined(self, plan: Plan, names: Sequence[str]) -> exp.Select:
@@ -458,6 +460,25 @@ class SelectBuilder:
 
     def where(self, select: exp.Select, where: Where, scope: Scope) -> None:
         """Restrict a select to the rows that a query is about."""
+        conditions = self._row_conditions(where, scope)
+        if conditions:
+            self._restrict(select, "where", conditions)
+
+    def _where_of_part(self, select: exp.Select, where: Where, scope: Scope) -> None:
+        """The same for one of several parts, which mostly ask for the same rows: those are put in words once."""
+        if scope.columns or scope.aliases or scope.shifts or scope.masked or where.windows:
+            self.where(select, where, scope)
+            return
+
+        def build() -> exp.Expr:
+            conditions = self._row_conditions(where, scope)
+            return conjunction(conditions) if conditions else _NO_CONDITION
+
+        condition = self.own_texts.leaf(where, build, self.expressions.writer)
+        if condition.this:
+            self._restrict(select, "where", [condition])
+
+    def _row_conditions(self, where: Where, scope: Scope) -> list[exp.Expr]:
         conditions: list[exp.Expr] = []
         for time in where.times:
             if time.range is not None:
@@ -470,8 +491,7 @@ class SelectBuilder:
             condition = self.filters.filter(entry, partial(self.expressions.member, scope=seen))
             if condition is not None:
                 conditions.append(self._operand(condition))
-        if conditions:
-            self._restrict(select, "where", conditions)
+        return conditions
 
     def _in_range(self, time: BoundTime, span: BoundRange, scope: Scope) -> exp.Expr:
         dimension = self.members.dimension(time.dimension)
