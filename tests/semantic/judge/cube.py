@@ -41,7 +41,7 @@ class Judge:
 
     def __init__(self) -> None:
         if not is_installed():
-            raise RuntimeError("real Cube is not installed: run `make judge` (npm ci in tests/semantic/judge)")
+            raise RuntimeError("real Cube is not installed: run `make .venv/npm` (npm ci in tests/semantic/judge)")
         self._ids = itertools.count()
         self._process = subprocess.Popen(
             [NODE, "judge.js"],
