@@ -10,7 +10,7 @@ import duckdb
 
 from headrace.gateways import DUCKDB
 from headrace.models import Span
-from headrace.waiting import MODEL_TABLES
+from headrace.waiting import BY_DAY
 from headrace.warehouse import PRODUCTION
 from ingestion.declaration import Table, load_source
 
@@ -75,7 +75,8 @@ def find_arrivals(
     new = _new_batches(connection, environment, built)
     for batches in new:
         span = _span(connection, batches)
-        spans.append(Span(max(span.start, _cutoff(batches, lookback_days)), span.end))
+        cutoff = _cutoff(batches, lookback_days) if _is_read_by_days(connection, batches.table) else span.end
+        spans.append(Span(max(span.start, cutoff), span.end))
     for batches in _new_batches(connection, environment, restated):
         if _is_read_by_days(connection, batches.table):
             late += _late_rows(connection, batches, _cutoff(batches, lookback_days))
@@ -137,9 +138,7 @@ _NEW_BATCHES = f"""
 """
 
 
-_KNOWS_MODELS = f"""
-    SELECT 1 FROM information_schema.tables WHERE table_schema || '.' || table_name = '{MODEL_TABLES}'
-"""
+_HAS_NOTE = f"SELECT 1 FROM information_schema.tables WHERE table_schema || '.' || table_name = '{BY_DAY}'"
 
 
 def _ensure_builds(connection: duckdb.DuckDBPyConnection) -> None:
@@ -184,10 +183,10 @@ def _cutoff(batches: _Batches, lookback_days: int) -> date:
 
 
 def _is_read_by_days(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether an incremental model reads a raw table, as the last build noted; without a note any may."""
-    if not connection.execute(_KNOWS_MODELS).fetchall():
+    """Whether an incremental model stands on a raw table, as the last build noted; without a note any may."""
+    if not connection.execute(_HAS_NOTE).fetchall():
         return True
-    found = connection.execute(f"SELECT count(*) FROM {MODEL_TABLES} WHERE table_name = ?", [table]).fetchone()
+    found = connection.execute(f"SELECT count(*) FROM {BY_DAY} WHERE table_name = ?", [table]).fetchone()
     return bool(found and found[0])
 
 

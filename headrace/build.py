@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from headrace.models import apply_models
 from headrace.rollup_changes import Computed, narrow_rollups, outdate_rollups
 from headrace.rollups import build_rollups
 from headrace.terminal import Terminal
-from headrace.waiting import remember_tables
+from headrace.waiting import Reads, remember_reads
 from headrace.warehouse import LAYERS, PRODUCTION, open_gateway, open_reader, open_warehouse
 from ingestion.batch import BatchResult, IngestReport
 from ingestion.declaration import known_sources, load_source
@@ -50,10 +50,10 @@ def build(settings: Settings, *, environment: str, restate: bool, terminal: Term
     rollups = outdate_rollups(settings)
     changes: list[Computed] = []
     on_computed = changes.append if settings.bigquery is None else None
-    waiting = apply_models(settings, environment, span, arrivals.tables, terminal, on_computed)
+    reads = apply_models(settings, environment, span, arrivals.tables, terminal, on_computed)
     narrow_rollups(settings, rollups, changes)
     report = _check(settings, environment, terminal)
-    _remember(settings, environment, arrivals, waiting, is_restated=restate or not arrivals.late)
+    _remember(settings, environment, arrivals, reads, is_restated=restate or not arrivals.late)
     if settings.semantic.rollups and settings.bigquery is None:
         show_rollups(build_rollups(settings, environment), terminal)
     _summarize(settings, environment, terminal)
@@ -161,13 +161,13 @@ def _remember(
     settings: Settings,
     environment: str,
     arrivals: Arrivals,
-    waiting: Mapping[str, tuple[str, ...]],
+    reads: Reads,
     *,
     is_restated: bool,
 ) -> None:
     with open_warehouse(settings, read_only=False) as backend:
         remember_build(backend.con, environment, arrivals.through, is_restated=is_restated, gateway=settings.gateway)
-        remember_tables(backend.con, waiting)
+        remember_reads(backend.con, reads)
 
 
 def _check(settings: Settings, environment: str, terminal: Terminal) -> Report:

@@ -16,7 +16,7 @@ from headrace.errors import BuildError
 from headrace.left_out import left_out
 from headrace.rollup_changes import OnComputed
 from headrace.terminal import Terminal
-from headrace.waiting import model_tables
+from headrace.waiting import Reads, find_reads
 from headrace.warehouse import PRODUCTION
 from sqlmesh_project.readiness import waiting_for_nobody
 
@@ -46,15 +46,14 @@ def apply_models(
     tables: Iterable[str],
     terminal: Terminal,
     on_computed: OnComputed | None = None,
-) -> Mapping[str, tuple[str, ...]]:
+) -> Reads:
     """Bring an environment up to date: changed models and missing days first, then the days of `arrived`.
 
     `tables` are the raw tables that `arrived` is about; everything downstream of them is computed again over it, in one
     restatement, unless the days that were missing have just been computed and looked back as far. `on_computed` hears
     of all that was computed. Days are built as far as any source has come: who asks for a build wants what there is.
-    Returns the models that wait for sources, each with the raw tables that it reads. Style and unit tests are for
-    `make lint` and `make test`. Raises WarehouseError where BigQuery refuses, and BuildError with the reason of each
-    model that failed; what was there before then stands.
+    Returns what the models read. Style and unit tests are for `make lint` and `make test`. Raises WarehouseError where
+    BigQuery refuses, and BuildError with the reason of each model that failed; what was there before then stands.
     """
     with _failures_told(settings), _context(settings, terminal, on_computed) as context, waiting_for_nobody():
         plan = _build_plan(context, environment)
@@ -63,13 +62,13 @@ def apply_models(
         for text in left_out(context, datetime.now(UTC).date()):
             terminal.warn(text)
         if is_first:
-            return model_tables(context)
+            return find_reads(context)
         before = _built(context, tables)
         if environment == PRODUCTION:
             context.run(environment, skip_janitor=True)
         if arrived is not None and not was_read(arrived, before, _built(context, tables), _lookback(settings)):
             _restate(context, environment, arrived, tables)
-        return model_tables(context)
+        return find_reads(context)
 
 
 def _failures_told(settings: Settings) -> AbstractContextManager[None]:

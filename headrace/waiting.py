@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlmesh import Context
 
 MODEL_TABLES = "headrace.model_tables"
+BY_DAY = "headrace.tables_by_day"
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,37 @@ class Wait:
     state: str
 
 
-def model_tables(context: Context) -> dict[str, tuple[str, ...]]:
-    """The models that wait for their sources, each with the raw tables that it reads, without their schema."""
+@dataclass(frozen=True)
+class Reads:
+    """What models read of raw tables, these without their schema."""
+
+    waiting: Mapping[str, tuple[str, ...]]
+    """The models that wait for their sources, each with the tables that it reads itself."""
+    by_day: frozenset[str]
+    """The tables that models which are built by days stand on, through whatever is between."""
+
+
+def find_reads(context: Context) -> Reads:
+    """What the models of a project read."""
     snapshots = context.snapshots
-    return {
-        snapshot.name.replace('"', "").split(".", 1)[-1]: raw_tables(snapshot, snapshots)
-        for snapshot in snapshots.values()
-        if snapshot.is_model and any(name == "loaded" for name, _ in snapshot.model.signals)
-    }
+    models = [one for one in snapshots.values() if one.is_model]
+    waiting = [one for one in models if any(name == "loaded" for name, _ in one.model.signals)]
+    by_day = [one for one in models if one.is_incremental_by_time_range]
+    return Reads(
+        {one.name.replace('"', "").split(".", 1)[-1]: raw_tables(one, snapshots) for one in waiting},
+        frozenset(table for one in by_day for table in raw_tables(one, snapshots, is_through_tables=True)),
+    )
 
 
-def remember_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, tuple[str, ...]]) -> None:
-    """Keep what the models read, so that the status can tell what waits without reading the project."""
+def remember_reads(connection: duckdb.DuckDBPyConnection, reads: Reads) -> None:
+    """Keep what the models read: the status tells what waits, the next build which days to compute again, by it."""
     connection.execute(f"CREATE OR REPLACE TABLE {MODEL_TABLES} (model VARCHAR NOT NULL, table_name VARCHAR NOT NULL)")
-    for model, read in tables.items():
+    for model, read in reads.waiting.items():
         for table in read:
             connection.execute(f"INSERT INTO {MODEL_TABLES} VALUES (?, ?)", [model, table])
+    connection.execute(
+        f"CREATE OR REPLACE TABLE {BY_DAY} AS SELECT unnest($1::VARCHAR[]) AS table_name", [sorted(reads.by_day)]
+    )
 
 
 def find_waits(connection: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[Wait, ...]:

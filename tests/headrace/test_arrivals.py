@@ -85,14 +85,26 @@ def test_late_rows_wait_for_a_restatement(connection: duckdb.DuckDBPyConnection)
 
 def test_of_what_only_whole_tables_show_nothing_is_late(connection: duckdb.DuckDBPyConnection) -> None:
     """An order that is refunded weeks after it was made shows at once; models by days compute no more than they do."""
-    connection.execute("CREATE SCHEMA headrace; CREATE TABLE headrace.model_tables (model VARCHAR, table_name VARCHAR)")
-    connection.execute("INSERT INTO headrace.model_tables VALUES ('core.events', 'commerce__events')")
+    connection.execute(
+        "CREATE SCHEMA headrace; CREATE TABLE headrace.tables_by_day AS SELECT 'commerce__events' AS table_name"
+    )
     load(connection, 1, "2025-06-30", table="commerce__orders")
     remember_build(connection, "prod", load(connection, 2, "2025-06-30"), is_restated=True)
     load(connection, 3, "2025-06-01", table="commerce__orders")
     arrivals = find_arrivals(connection, "prod", 3)
     assert (arrivals.late, arrivals.tables) == ((), {"raw.commerce__orders"})
-    assert arrivals.span == Span(date(2025, 6, 27), date(2025, 6, 30))
+    assert arrivals.span == Span(date(2025, 6, 30), date(2025, 6, 30)), "any day will do: the table is made anew"
+
+
+def test_attributes_of_whole_tables_have_no_days_computed_again(connection: duckdb.DuckDBPyConnection) -> None:
+    """Offers and devices change every day, and no day of the past with them."""
+    connection.execute(
+        "CREATE SCHEMA headrace; CREATE TABLE headrace.tables_by_day AS SELECT 'rewards__users' AS table_name"
+    )
+    load(connection, 1, "2024-01-01", "2025-06-30", table="rewards__users")
+    remember_build(connection, "prod", load(connection, 2, table="rewards__devices"), is_restated=True)
+    load(connection, 3, table="rewards__devices")
+    assert find_arrivals(connection, "prod", 3).span == Span(date(2025, 6, 30), date(2025, 6, 30))
 
 
 def test_what_a_row_changes_reaches_to_the_last_day_of_its_source(connection: duckdb.DuckDBPyConnection) -> None:
