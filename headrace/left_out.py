@@ -35,9 +35,11 @@ class Reach:
 
 
 def left_out(context: Context, today: date) -> list[str]:
-    """What to tell of the raw tables whose events `core.events` has no day for."""
+    """What to tell of the raw tables whose events `core.events` has no day for; nothing without a ledger."""
     from sqlmesh.utils.date import to_date
 
+    if not context.engine_adapter.table_exists(LEDGER):
+        return []
     events = context.get_model(EVENTS, raise_if_missing=True)
     audited = (given["source"].name for audit, given in events.audits_with_args if audit.name == "keeps_rows")
     found = context.engine_adapter.fetchall(parse_one(_REACH, dialect="bigquery"))
