@@ -2,6 +2,7 @@
 
 division    of NUMERIC it is NUMERIC in BigQuery, and by zero an error; on DuckDB a double, and infinite
 average     of NUMERIC it is NUMERIC in BigQuery (nine digits), a double on DuckDB
+patterns    a backslash is the escape of LIKE in BigQuery, which has no ESCAPE; DuckDB has no escape but by ESCAPE
 quantiles   exact ones are window functions in BigQuery; as aggregates it has only approximate ones
 """
 
@@ -16,6 +17,8 @@ def portable(node: exp.Expr) -> exp.Expr:
         return _divided(node.this, node.expression)
     if isinstance(node, exp.Avg) and not isinstance(node.parent, exp.Window):
         return _divided(exp.Sum(this=node.this), exp.Count(this=node.this.copy()))
+    if isinstance(node, exp.Escape) and isinstance(node.this, exp.Like) and node.expression.name == "\\":
+        return node.this
     return _quantile_of(node) or node
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from itertools import pairwise
 from typing import ClassVar
 
 from sqlglot import exp
@@ -15,6 +17,13 @@ from semantic.sqlapi.errors import NotSupported, SqlSyntaxError
 
 _DIALECT = Postgres()
 _RESERVED = frozenset((TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH))
+_LABELS = frozenset(
+    (TokenType.SELECT, TokenType.UPDATE, TokenType.INSERT, TokenType.DELETE, TokenType.TABLE, TokenType.FROM,
+     TokenType.WHERE, TokenType.HAVING, TokenType.LIMIT, TokenType.OFFSET, TokenType.UNION, TokenType.JOIN,
+     TokenType.ON, TokenType.IN, TokenType.AND, TokenType.OR, TokenType.CASE, TokenType.WHEN, TokenType.THEN,
+     TokenType.ELSE, TokenType.END, TokenType.USING, TokenType.FETCH)
+)  # fmt: skip
+"""Reserved words that are names behind AS, as they are behind a point."""
 _REGTYPE_ARRAY = re.compile(r"::regtype\[\]", re.IGNORECASE)
 _UNTERMINATED = re.compile(r"Missing (.+) from \d+:(\d+)")
 _QUOTES = {"'": "quoted string", '"': "quoted identifier"}
@@ -37,6 +46,11 @@ class _Parser(PostgresParser):
 
     ID_VAR_TOKENS: ClassVar[set[TokenType]] = set(PostgresParser.ID_VAR_TOKENS) - _RESERVED
     ALIAS_TOKENS: ClassVar[set[TokenType]] = set(PostgresParser.ALIAS_TOKENS) - _RESERVED
+    FUNCTIONS: ClassVar[dict[str, Callable[..., exp.Expr]]] = {
+        **PostgresParser.FUNCTIONS,
+        # sqlglot reads the patterns of to_char wrongly; `rewriting.timeformats` knows them.
+        "TO_CHAR": lambda args: exp.Anonymous(this="to_char", expressions=args),
+    }
     TABLE_ALIAS_TOKENS: ClassVar[set[TokenType]] = set(PostgresParser.TABLE_ALIAS_TOKENS) - _RESERVED
 
 
@@ -55,8 +69,12 @@ def parse_tree(sql: str, start: int) -> exp.Expr | None:
     """
     # Casts to regtype[] have no grammar in sqlglot: the names that they give are text.
     text = _REGTYPE_ARRAY.sub("::text[]", sql)
+    tokens = _DIALECT.tokenize(text)
+    for before, token in pairwise(tokens):
+        if before.token_type is TokenType.DOT or (before.token_type is TokenType.ALIAS and token.token_type in _LABELS):
+            token.token_type = TokenType.VAR if token.text[:1].isalpha() else token.token_type
     try:
-        trees = _Parser(dialect=_DIALECT).parse(_DIALECT.tokenize(text), text)
+        trees = _Parser(dialect=_DIALECT).parse(tokens, text)
     except ParseError as error:
         raise _syntax_error(error, sql, start) from error
     except RecursionError as error:

@@ -68,6 +68,9 @@ _BODIES = (
     ("quote_ident(_name)", """
         CASE WHEN regexp_full_match(_name, '[a-z_][a-z0-9_$]*') THEN _name
              ELSE '"' || replace(_name, '"', '""') || '"' END"""),
+    ("parse_ident(_name)", """
+        list_transform(regexp_extract_all(_name, '"[^"]*"|[^".]+'), lambda _i:
+            CASE WHEN _i[1] = '"' THEN trim(_i, '"') ELSE lower(_i) END)"""),
     ("quote_literal(_value)", "'''' || replace(_value, '''', '''''') || ''''"),
     ("regclass_oid(_name)", """
         coalesce(try_cast(_name AS BIGINT), (SELECT min(_c.oid)

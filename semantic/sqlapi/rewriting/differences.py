@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sqlglot import exp
 
+from semantic.sqlapi.errors import NotSupported
 from semantic.sqlapi.parameters import parse_array
+from semantic.sqlapi.rewriting.timeformats import written
 from semantic.sqlapi.types import TEXT
 
 _SETS = (exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.Unnest, exp.Explode)
@@ -15,7 +18,15 @@ _DIRECTIVE = re.compile(r"(%[ILs%])")
 
 
 def speak_duckdb(tree: exp.Expr) -> None:
-    """Change a statement in place: array literals, `= ANY(list)`, names of functions in FROM, LIMIT ALL, numeric."""
+    """Change a statement in place: array literals, `= ANY(list)`, names of functions in FROM, LIMIT ALL, numeric,
+    patterns, seconds. Raises NotSupported for a pattern of SIMILAR TO that is no text."""
+    _translate_patterns(tree)
+    _translate_functions(tree)
+    for part in list(tree.find_all(exp.Extract)):
+        if part.name.lower() in ("second", "seconds"):
+            # DuckDB's second has no fraction, its microsecond holds both.
+            whole = exp.Extract(this=exp.var("microsecond"), expression=part.expression.copy())
+            part.replace(exp.Paren(this=exp.Div(this=whole, expression=exp.Literal.number(1_000_000))))
     for cast in list(tree.find_all(exp.Cast)):
         if cast.to.this == exp.DataType.Type.ARRAY and isinstance(cast.this, exp.Literal):
             cast.set("this", array(cast.this.name))
@@ -40,6 +51,70 @@ def speak_duckdb(tree: exp.Expr) -> None:
             limit.pop()
     for function in list(tree.find_all(exp.Format)):
         function.replace(_formatted(function))
+
+
+_NAMES = {
+    "btrim": "trim", "cardinality": "len", "every": "bool_and", "clock_timestamp": "now",
+    "statement_timestamp": "now", "transaction_timestamp": "now",
+}  # fmt: skip
+_PARTS = ("years", "months", "weeks", "days", "hours", "mins", "secs")
+
+
+def _translate_functions(tree: exp.Expr) -> None:
+    for call in list(tree.find_all(exp.Anonymous)):
+        name = call.name.lower()
+        if name == "to_char":
+            call.replace(written(call))
+        elif name in _NAMES:
+            call.set("this", _NAMES[name])
+    for made in list(tree.find_all(exp.MakeInterval)):
+        made.replace(_interval(made))
+
+
+def _interval(made: exp.MakeInterval) -> exp.Expr:
+    """make_interval with its parts by name: a sum of intervals."""
+    parts = [part for part in made.args.values() if isinstance(part, exp.Kwarg | exp.PropertyEQ)]
+    if not parts or any(part.this.name.lower() not in _PARTS for part in parts):
+        raise NotSupported(f"make_interval takes its parts by name here: {', '.join(_PARTS)}")
+    found: exp.Expr | None = None
+    for part in parts:
+        unit = {"mins": "minutes", "secs": "seconds"}.get(part.this.name.lower(), part.this.name.lower())
+        one = exp.Anonymous(this=f"to_{unit}", expressions=[part.expression.copy()])
+        found = one if found is None else exp.Add(this=found, expression=one)
+    return exp.Paren(this=found)
+
+
+def _translate_patterns(tree: exp.Expr) -> None:
+    """A backslash is the escape of PostgreSQL's patterns when nothing is said; DuckDB has none."""
+    for like in list(tree.find_all(exp.Like, exp.ILike)):
+        pattern = like.expression
+        items = pattern.this.unnest() if isinstance(pattern, exp.Any | exp.All) else None
+        if isinstance(items, exp.Array) and items.expressions:
+            like.replace(_with_each(like, items.expressions))
+    for like in list(tree.find_all(exp.Like, exp.ILike)):
+        pattern = like.expression
+        is_plain = isinstance(pattern, exp.Literal) and "\\" not in pattern.name
+        if not is_plain and not isinstance(like.parent, exp.Escape) and not isinstance(pattern, exp.Any | exp.All):
+            like.replace(exp.Escape(this=like.copy(), expression=exp.Literal.string("\\")))
+    for similar in list(tree.find_all(exp.SimilarTo)):
+        pattern = similar.expression
+        if not isinstance(pattern, exp.Literal) or isinstance(similar.parent, exp.Escape):
+            raise NotSupported("SIMILAR TO takes a text here, without ESCAPE; use ~ with a regular expression")
+        similar.set("expression", exp.Literal.string(_as_regex(pattern.name)))
+
+
+def _with_each(like: exp.Binary, patterns: Sequence[exp.Expr]) -> exp.Expr:
+    """`x LIKE ANY (ARRAY[...])`, and ALL, pattern by pattern."""
+    join = exp.or_ if isinstance(like.expression, exp.Any) else exp.and_
+    parts = [type(like)(**{**like.copy().args, "expression": pattern.copy()}) for pattern in patterns]
+    return exp.Paren(this=join(*parts))
+
+
+def _as_regex(pattern: str) -> str:
+    """A pattern of SIMILAR TO as the regular expression that DuckDB takes it for."""
+    signs = {"%": ".*", "_": ".", ".": "\\.", "^": "\\^", "$": "\\$"}
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    return "(?s)" + "".join(re.escape(part[1]) if len(part) == 2 else signs.get(part, part) for part in parts)
 
 
 def array(text: str) -> exp.Expr:
