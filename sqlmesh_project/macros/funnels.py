@@ -11,12 +11,9 @@ from sqlmesh.core.macros import MacroEvaluator
 def declared_steps(_: MacroEvaluator, name: exp.Expression) -> exp.Expr:
     """The steps of a funnel as a relation (step_number, step_name), whether or not anybody ever entered it."""
     # SQLMesh would keep what is imported above by its source
-    from sqlmesh_project.funnels.errors import DeclarationError
-    from sqlmesh_project.funnels.loader import load_funnels
+    from sqlmesh_project.funnels.loader import FOLDER, load_funnel
 
-    funnel = next((one for one in load_funnels() if one.name == name.name), None)
-    if funnel is None:
-        raise DeclarationError([f"{name.name}.yml:1: not there, and a model asks for its steps"])
+    funnel = load_funnel(FOLDER / f"{name.name}.yml")
     rows = [
         exp.select(
             exp.cast(exp.Literal.number(number), "INT64", dialect="bigquery").as_("step_number"),
