@@ -34,8 +34,8 @@ Place = tuple[str, str]
 def build(settings: Settings, *, environment: str, restate: bool, terminal: Terminal) -> bool:
     """Run the whole chain; whether every file was loaded and every contract holds.
 
-    A failed file or contract is told of and does not stop the rest; a model that fails raises BuildError, and what was
-    in the environment before stands.
+    A failed file or contract is told of and does not stop the rest; a model that fails raises BuildError, and
+    nothing that reads it is computed.
     """
     ensure_raw_tables(settings)
     loaded = _ingest_all(settings, terminal)

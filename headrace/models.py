@@ -53,7 +53,7 @@ def apply_models(
     restatement, unless the days that were missing have just been computed and looked back as far. `on_computed` hears
     of all that was computed. Days are built as far as any source has come: who asks for a build wants what there is.
     Returns what the models read. Style and unit tests are for `make lint` and `make test`. Raises WarehouseError where
-    BigQuery refuses, and BuildError with the reason of each model that failed; what was there before then stands.
+    BigQuery refuses, and BuildError with the reason of each model that failed; nothing that reads it is computed.
     """
     with _failures_told(settings), _context(settings, terminal, on_computed) as context, waiting_for_nobody():
         plan = _build_plan(context, environment)
