@@ -103,10 +103,23 @@ def _replace_nodes(tree: exp.Expr, caller: Caller) -> None:
             node.replace(changed)
 
 
+def _table_oid(column: exp.Column) -> exp.Expr | None:
+    """`alias.tableoid`, which PostgreSQL has in every table: the OID of the catalog's relation itself."""
+    select = column.find_ancestor(exp.Select)
+    schemas = {place: schema for schema, place in PLACES.items()}
+    for table in select.find_all(exp.Table) if select is not None else ():
+        relation = relations().get((schemas.get(table.db, ""), table.name))
+        if table.alias_or_name == column.table and relation is not None:
+            return exp.Literal.number(relation.oid)
+    return None
+
+
 def _translated(node: exp.Expr, caller: Caller) -> exp.Expr | None:
     match node:
         case exp.Dot(this=schema, expression=exp.Expr() as inner) if schema.name in PLACES:
             return None if isinstance(inner, exp.Identifier) else inner
+        case exp.Column() if node.name == "tableoid" and node.table:
+            return _table_oid(node)
         case exp.Column() if node.name == "user" and not node.table:
             return exp.Literal.string(caller.user)
         case exp.Column() if node.args.get("db") is not None:

@@ -53,7 +53,7 @@ ALLOWED = frozenset(
     pg_ts_parser_is_visible pg_ts_template_is_visible pg_type_is_visible pg_typeof pg_collation_is_visible
     pg_conversion_is_visible pg_opfamily_is_visible pg_statistics_obj_is_visible to_regclass to_regnamespace
     to_regproc to_regrole to_regtype _pg_expandarray _pg_truetypid _pg_truetypmod _pg_char_max_length
-    _pg_numeric_precision
+    _pg_numeric_precision parse_ident pg_char_to_encoding getdatabaseencoding
     """,
     )
 )

@@ -51,6 +51,19 @@ def test_psql(server: Running) -> None:
     assert psql(server, "COPY sales TO '/tmp/x'").returncode != 0
 
 
+DESCRIPTIONS = (
+    *("d", "d+", "da", "db", "dc", "dC", "dd", "ddp", "dD", "des", "det", "deu", "dew", "df", "dF", "dg", "di", "dl"),
+    *("dL", "dm", "dn", "do", "dO", "dp", "drds", "dRp", "dRs", "ds", "dt", "dT", "du", "dv", "dx", "dX", "dy", "l"),
+    *("sv sales", "df now", "d+ sales", "conninfo"),
+)
+
+
+@needs_psql
+def test_every_description_of_psql(server: Running) -> None:
+    commands = [part for one in DESCRIPTIONS for part in (f"\\echo {one}", f"\\{one}")]
+    assert "ERROR" not in psql(server, *commands).stderr
+
+
 def test_psycopg(server: Running) -> None:
     with psycopg.connect(server.dsn()) as connection, connection.cursor(binary=True) as cursor:
         sql = "SELECT status, MEASURE(total) FROM sales WHERE city = %s AND amount > %s GROUP BY 1 ORDER BY 1"
