@@ -33,6 +33,9 @@ def speak_duckdb(tree: exp.Expr) -> None:
         if cast.to.this == exp.DataType.Type.DECIMAL and not cast.to.expressions:
             # PostgreSQL's has any scale; DuckDB's would have three digits.
             cast.set("to", exp.DataType.build("DECIMAL(38, 10)", dialect="duckdb"))
+    for exists in tree.find_all(exp.Exists):
+        if isinstance(exists.this, exp.Select) and not exists.this.expressions:
+            exists.this.set("expressions", [exp.Literal.number(1)])
     for equal in list(tree.find_all(exp.EQ)):
         if isinstance(equal.expression, exp.Any):
             equal.replace(contained(equal))

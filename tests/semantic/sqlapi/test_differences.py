@@ -38,6 +38,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
         ("EXTRACT(second FROM timestamp '2024-01-07 00:00:01.5')", 1.5),
         ("date_part('second', timestamp '2024-01-07 00:00:01.5')", 1.5),
         ("make_interval(days => 3, hours => 2)", dt.timedelta(days=3, hours=2)),
+        ("EXISTS (SELECT FROM sales WHERE status = 'nobody')", False),
         ("cardinality(ARRAY[1, 2])", 2),
         ("btrim('xax', 'x')", "a"),
         ("clock_timestamp() IS NULL", False),
