@@ -165,8 +165,8 @@ def parse_payload(payload: Any, model: DataModel, now: datetime, limits: Limits)
     for key in payload:
         if key not in _PROPERTIES:
             raise _invalid(f'"{key}" is not allowed', str(key) or "query")
-    _check_cache(payload)
-    timezone = _timezone(payload)
+    check_cache(payload)
+    timezone = timezone_of(payload)
     zone = zone_of(timezone)
     measures = _names(payload, "measures", _MEMBER, _MEMBER_PATTERN)
     named = _names(payload, "dimensions", _DIMENSION, _DIMENSION_PATTERN)
@@ -205,13 +205,15 @@ def _bucketed(name: str) -> TimeDimension:
     return TimeDimension(dimension, granularity)
 
 
-def _check_cache(payload: Mapping[str, Any]) -> None:
+def check_cache(payload: Mapping[str, Any]) -> None:
+    """Raises QueryFormatError for a mode of the cache that Cube does not know; none changes anything here."""
     for key in ("cache", "cacheMode"):
         if payload.get(key) is not None and payload[key] not in _CACHE_MODES:
             raise _invalid(f'"{key}" must be one of [{", ".join(_CACHE_MODES)}]', key)
 
 
-def _timezone(payload: Mapping[str, Any]) -> str:
+def timezone_of(payload: Mapping[str, Any]) -> str:
+    """The zone's own name, however it is written. Raises QueryFormatError for one that there is not."""
     timezone = payload.get("timezone")
     if timezone is None or timezone == "":
         return "UTC"

@@ -10,7 +10,8 @@ import msgspec
 import pyarrow as pa
 
 from semantic.engine import Cancellation, Engine, QueryCancelled
-from semantic.errors import EngineError
+from semantic.errors import EngineError, QueryError
+from semantic.query.parse import check_cache, timezone_of
 from semantic.rest.errors import BadRequest
 from semantic.results import to_rows
 from semantic.sqlapi.errors import QueryCanceled, SqlApiError
@@ -19,6 +20,21 @@ from semantic.sqlapi.planner import SqlPlan, executed, plan_sql
 ROWS_PER_LINE = 1000
 
 Json = dict[str, object]
+
+
+_PROPERTIES = ("query", "timezone", "cache", "throwContinueWait")
+
+
+def check(body: Mapping[str, object]) -> None:
+    """Raises BadRequest, in Cube's words, for a body that has what is no property of it, or a wrong one."""
+    for name in body if "query" in body else ():
+        if name not in _PROPERTIES:
+            raise BadRequest(f'Invalid query format: "{name}" is not allowed')
+    try:
+        check_cache(body)
+        timezone_of(body)
+    except QueryError as error:
+        raise BadRequest(error.message) from error
 
 
 def plan(engine: Engine, sql: object, context: Mapping[str, Any]) -> SqlPlan:

@@ -99,6 +99,7 @@ class RestApi:
         """POST /v1/cubesql: the rows of semantic SQL, as JSON lines."""
         context = self.authenticate(request.headers)
         parameters = await read_parameters(request)
+        cubesql.check(parameters.values)
         planned = await asyncio.to_thread(cubesql.plan, self.engine, parameters.values.get("query"), context)
         key = msgspec.json.encode([planned.sql, planned.parameters], enc_hook=_plain)
         work = partial(cubesql.run, self.engine, planned)

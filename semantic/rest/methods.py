@@ -10,6 +10,7 @@ import msgspec
 
 from semantic.engine import Cancellation, Engine, Result
 from semantic.query.echo import echo
+from semantic.query.parse import check_cache
 from semantic.query.types import Query
 from semantic.rest.errors import BadRequest
 from semantic.rest.members import DATA_SOURCE, Json
@@ -97,7 +98,9 @@ class Methods:
         )
 
     def _queries(self, parameters: Parameters) -> QuerySet:
-        return QuerySet.of(self.engine.parse(parameters.query()))
+        query = parameters.query()
+        check_cache({"cacheMode": parameters.values.get("cache")})
+        return QuerySet.of(self.engine.parse(query))
 
     def _describe_sql(self, query: Query, context: SecurityContext) -> Json:
         compiler = self.engine.compiler()

@@ -52,6 +52,13 @@ def test_no_rows_is_a_schema_alone(api: httpx.Client) -> None:
         ({"query": "SELECT nope FROM lending"}, "nope"),
         ({"query": "SELECT * FROM read_csv('secret.csv')"}, "Error: "),
         ({"query": "DROP TABLE loans"}, "Error: "),
+        ({"query": BY_GENRE, "nope": 1}, 'Invalid query format: "nope" is not allowed'),
+        ({"query": BY_GENRE, "cache": "always"}, 'Invalid query format: "cache" must be one of'),
+        (
+            {"query": BY_GENRE, "timezone": "Mars/Base"},
+            '"timezone" must be a valid IANA time zone',
+        ),
+        ({"query": "SELECT genre, FROM lending"}, 'syntax error at or near "FROM"'),
     ],
 )
 def test_refusals(api: httpx.Client, body: object, error: str) -> None:

@@ -290,3 +290,9 @@ def test_a_broken_query_parameter(api: httpx.Client) -> None:
     assert answer.status_code == 400
     assert answer.json() == {"error": f"Unable to decode query param as JSON, error: {expected}"}
     assert api.get("/load").json() == {"error": "Query param is required"}
+
+
+def test_a_mode_of_the_cache_that_nobody_knows(api: httpx.Client) -> None:
+    answer = api.get("/load", params={"query": '{"measures":["loans.count"]}', "cache": "always"})
+    assert answer.status_code == 400
+    assert "must be one of [stale-if-slow" in answer.json()["error"]
