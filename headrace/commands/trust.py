@@ -94,7 +94,7 @@ def compare(
 ) -> None:
     """Compare two relations, or a model in two environments: rows, totals, then column by column.
 
-    Exit codes: 0 they hold the same data, 1 they differ.
+    Exit codes: 0 they hold the same data, 1 they differ, 2 they cannot be compared.
     """
     from headrace.compare import compare as run_compare
     from headrace.compare import open_sides, show
