@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlglot import exp
 
 from semantic.datamodel.types import Cube, DataModel, DimensionType, Measure
-from semantic.errors import PlanError
+from semantic.errors import PlanError, QueryFormatError
 from semantic.never_null import NOTHING, NeverNull, whole_cubes
 from semantic.plan.build import Planner
 from semantic.plan.composed import Built, Stored, full_name, pre_aggregation, tables_of
@@ -19,7 +19,7 @@ from semantic.plan.joins import JoinGraph
 from semantic.plan.members import Members
 from semantic.plan.policy import admit
 from semantic.plan.rollups import Candidate, candidates, rollup_query
-from semantic.plan.shape import Shape, Value, bind
+from semantic.plan.shape import Shape, Value, bind, bind_known
 from semantic.plan.types import Plan
 from semantic.query.types import DateRange, Query
 from semantic.sql.parameters import Slot, collect
@@ -108,11 +108,35 @@ class Compiler:
         self._has_defaults = any(cube.default_filters for cube in model.cubes.values())
         self._texts = Texts(dialect)
         self._context_paths = context_paths(model)
+        self._looks_at_callers = self._has_defaults or self._context_paths or self.planner.members.has_policies
         self._cache: dict[Shape, CachedPlan] = {}
+        self._by_form: dict[tuple[object, tuple[object, ...]], CachedPlan] = {}
         self._cache_size = cache_size
 
     def compile(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> CompiledQuery:
         """The SQL of a query. Raises QueryError and its kin when there is none that would be right."""
+        if query.form is None or self._looks_at_callers:
+            cached, values = self._planned(query, security_context)
+        else:
+            cached, values = self._planned_by_form(query)
+        return self._compiled(cached, values, security_context)
+
+    def _planned_by_form(self, query: Query) -> tuple[CachedPlan, tuple[Value, ...]]:
+        """The plan of a query that says of itself what form it has: that is found without going through its shape."""
+        try:
+            said, values = bind_known(query, self.model)
+        except QueryFormatError:
+            # Something else may be wrong with it that has to be told first.
+            return self._planned(query, None)
+        cached = self._by_form.get((query.form, said))
+        if cached is None:
+            cached, values = self._planned(query, None)
+            _remember(self._by_form, (query.form, said), cached, self._cache_size)
+        return cached, values
+
+    def _planned(
+        self, query: Query, security_context: Mapping[str, Any] | None
+    ) -> tuple[CachedPlan, tuple[Value, ...]]:
         asked = with_defaults(query, self.model) if self._has_defaults else query
         admitted = admit(asked, self.planner, security_context, visible_only=self.visible_only)
         shape, values = bind(admitted, self.model)
@@ -121,8 +145,8 @@ class Compiler:
         cached = self._cache.get(shape)
         if cached is None:
             cached = self._compile(shape)
-            self._remember(shape, cached)
-        return self._compiled(cached, values, security_context)
+            _remember(self._cache, shape, cached, self._cache_size)
+        return cached, values
 
     def count(self, query: Query, *, security_context: Mapping[str, Any] | None = None) -> CompiledQuery:
         """The SQL of the number of rows that a query has without limit and offset, as the one column `total`."""
@@ -151,11 +175,6 @@ class Compiler:
             rollups=tables_of(cached.rollup.source) if cached.rollup and cached.rollup.source else (),
             security_context=security_context,
         )
-
-    def _remember(self, shape: Shape, cached: CachedPlan) -> None:
-        if len(self._cache) >= self._cache_size:
-            self._cache.pop(next(iter(self._cache)), None)
-        self._cache[shape] = cached
 
     def _compile(self, shape: Shape) -> CachedPlan:
         plan = self.planner.plan(shape)
@@ -260,6 +279,12 @@ def compile_count(
     """The SQL of how many rows a query has without limit and offset."""
     compiler = Compiler(model, dialect=dialect, tables=tables, visible_only=False)
     return compiler.count(query, security_context=security_context)
+
+
+def _remember(plans: dict[Any, CachedPlan], key: object, plan: CachedPlan, most: int) -> None:
+    if len(plans) >= most:
+        plans.pop(next(iter(plans)), None)
+    plans[key] = plan
 
 
 def _dimension_type(kind: DimensionType) -> ColumnType:

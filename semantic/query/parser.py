@@ -101,7 +101,8 @@ class Parser:
             self._templates.pop(next(iter(self._templates)), None)
         times = tuple(replace(time, date_range=None) for time in query.time_dimensions)
         filters = tuple(_emptied(entry) for entry in query.filters)
-        self._templates[key] = replace(query, time_dimensions=times, filters=filters, given={})
+        template = replace(query, time_dimensions=times, filters=filters, given={}, now=None)
+        self._templates[key] = template.with_form(object())
 
 
 # Shapes. An Ellipsis stands where values were: no JSON has one, and one of a caller's own is a ValueError, as is (by
@@ -185,7 +186,7 @@ def _filled(template: Query, values: _Values, payload: Any, now: datetime) -> Qu
         response_format=template.response_format,
         given=payload,
         now=now,
-    )
+    ).with_form(template.form)
 
 
 def _with_values(entry: Filter, lists: Iterator[Sequence[Any]], timezone: str, now: datetime) -> Filter:

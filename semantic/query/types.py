@@ -84,6 +84,8 @@ class Query:
     `limit` is None for no limit. `ungrouped` asks for rows, not groups.
     `now` is what words like `last month` are about, also those of access policies; None for the time of asking.
     `given` is the request as it came: the echo (semantic.query.echo) has the optional keys that it has.
+    `form` is one object for all queries that differ in the values of conditions and date ranges alone; None where
+    nobody knows, as for a query that was made from another.
     """
 
     measures: tuple[str, ...] = ()
@@ -104,3 +106,9 @@ class Query:
     response_format: Literal["default", "compact", "columnar"] = "default"
     given: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     now: datetime | None = field(default=None, compare=False, repr=False)
+    form: object = field(default=None, init=False, compare=False, repr=False)
+
+    def with_form(self, form: object) -> Query:
+        """This query, told to be of a form. Not for queries that others hold already."""
+        object.__setattr__(self, "form", form)
+        return self

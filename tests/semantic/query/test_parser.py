@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semantic.errors import QueryError, QueryFormatError
+from semantic.compiler import Compiler
+from semantic.datamodel.load import load_sources
+from semantic.errors import HiddenMemberError, QueryError, QueryFormatError
 from semantic.query.dates import to_utc
 from semantic.query.parse import parse_query, parse_request, zone_of
 from semantic.query.parser import Parser
@@ -124,6 +127,88 @@ def test_changed_requests_fare_alike(seed: int) -> None:
             assert_alike(parser, changed(dice, good))
             assert_alike(parser, mutated(dice, good))
         assert_alike(parser, good)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=40)
+def test_queries_of_a_known_form_compile_as_those_of_no_form(seed: int) -> None:
+    dice, parser, compiler, plain = random.Random(seed), Parser(PLAIN), Compiler(PLAIN), Compiler(PLAIN)
+    for good in GOOD:
+        for payload in (good, good, *(renewed(dice, good) for _ in range(12)), changed(dice, good)):
+            quick = compiled(compiler, lambda payload=payload: parser.request(payload, now=NOW))
+            slow = compiled(plain, lambda payload=payload: parse_request(payload, PLAIN, now=NOW))
+            assert quick == slow, payload
+
+
+PLAIN = load_sources(
+    {
+        "orders.yml": """
+cubes:
+  - name: orders
+    sql_table: orders
+    measures:
+      - {name: count, type: count}
+    dimensions:
+      - {name: id, sql: id, type: number, primary_key: true}
+      - {name: status, sql: status, type: string}
+      - {name: amount, sql: amount, type: number}
+      - {name: ordered_at, sql: ordered_at, type: time}
+      - {name: secret, sql: secret, type: string, public: false}
+"""
+    }
+)
+RANGES = ("last month", ["2024-03-01"], ["2024-01-05", "2024-02-01T12:00:00"], ["1900-01-01", "2300-12-31"], "today")
+OF_MEMBERS: dict[str, Sequence[Any]] = {
+    "orders.status": ("paid", "open", None, "", "3"),
+    "orders.amount": (5, "7.5", None, "x"),
+    "orders.count": ("2", 3, None),
+    "orders.ordered_at": ("2024-01-01", "2024-02-01T10:00:00", "2024-03-31"),
+}
+
+
+def renewed(dice: random.Random, part: Any) -> Any:
+    """Other values that mostly may stand where values stand, more or fewer of them."""
+    if isinstance(part, list):
+        return [renewed(dice, one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    found = {key: renewed(dice, value) for key, value in part.items()}
+    if part.get("values"):
+        found["values"] = dice.choices(OF_MEMBERS[part.get("member") or part["dimension"]], k=dice.randint(1, 3))
+    if "dateRange" in part:
+        found["dateRange"] = dice.choice(RANGES)
+    return found
+
+
+def compiled(compiler: Compiler, parse: Any) -> tuple[object, ...]:
+    """The SQL of a request's queries and its parameters by type and value; or the error with all that it says."""
+    try:
+        found = [compiler.compile(query) for query in parse().queries]
+    except QueryError as error:
+        return type(error), error.code, error.message, error.place, error.advice
+    return tuple((one.sql, repr(one.parameters), one.columns) for one in found)
+
+
+def test_a_query_made_from_another_has_no_form() -> None:
+    parser, compiler = Parser(PLAIN), Compiler(PLAIN)
+    payload = {"measures": ["orders.count"], "dimensions": ["orders.status"]}
+    first, second = (parser.query(payload, now=NOW) for _ in range(2))
+    assert first == second
+    assert second.form is not None
+    whole = compiler.compile(second)
+    cut = replace(second, limit=7)
+    assert cut.form is None
+    assert "LIMIT 7" in compiler.compile(cut).sql
+    assert compiler.compile(second) == whole
+
+
+def test_a_hidden_member_is_told_before_a_wrong_value() -> None:
+    parser, compiler = Parser(PLAIN), Compiler(PLAIN)
+    for value in ("1", "1", "x"):
+        over = {"member": "orders.id", "operator": "gt", "values": [value]}
+        query = {"dimensions": ["orders.secret"], "filters": [over]}
+        with pytest.raises(HiddenMemberError):
+            compiler.compile(parser.query(query, now=NOW))
 
 
 KEYS = st.sampled_from(["measures", "dimensions", "timeDimensions", "filters", "limit", "order"])
