@@ -202,13 +202,14 @@ def _span(connection: duckdb.DuckDBPyConnection, batches: _Batches) -> Span:
 
 
 def _late_rows(connection: duckdb.DuckDBPyConnection, batches: _Batches, cutoff: date) -> list[LateRows]:
-    column = batches.declared.time_column
-    if column is None or batches.first is None or batches.first.date() >= cutoff:
+    columns = batches.declared.time_columns
+    if not columns or batches.first is None or batches.first.date() >= cutoff:
         return []
     relation = f'raw."{batches.table}"'
+    time = "COALESCE({})".format(", ".join(f'"{column}"' for column in columns))
     row = connection.execute(
-        f'SELECT count(*), min("{column}")::DATE, max("{column}")::DATE FROM {relation} '
-        f'WHERE list_contains(?, _batch_id) AND "{column}" < ?',
+        f"SELECT count(*), min({time})::DATE, max({time})::DATE FROM {relation} "
+        f"WHERE list_contains(?, _batch_id) AND {time} < ?",
         [batches.ids, cutoff],
     ).fetchone()
     if not row or not row[0]:

@@ -126,9 +126,9 @@ def _times(
     connection: duckdb.DuckDBPyConnection, table: Table, identity: Identity, accepted: str
 ) -> tuple[datetime | None, datetime | None, int]:
     """First and last time of the loaded rows, and how many lie before what was complete when the run began."""
-    if table.time_column is None:
+    if not table.time_columns:
         return None, None, 0
-    time = f"CAST({sql.name(table.time_column)} AS TIMESTAMPTZ)"
+    time = f"CAST(COALESCE({', '.join(map(sql.name, table.time_columns))}) AS TIMESTAMPTZ)"
     row = connection.execute(
         f"SELECT min({time}), max({time}), count(*) FILTER ({time} < $watermark) FROM ({kept_rows(accepted)})",
         {"watermark": identity.watermark},

@@ -60,9 +60,16 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Column that grows when a row is new or changed: what lies before the last one read is not read again."""
     time_column: str | None = None
     """When the row's fact happened: watermarks and late rows are measured by it."""
+    time_fallback: str | None = None
+    """Column that says so where `time_column` is NULL."""
     sampling: Sampling | None = None
     contexts: dict[str, Context] = {}
     """Column <- self-describing context (Snowplow)."""
+
+    @property
+    def time_columns(self) -> tuple[str, ...]:
+        """Where the time of a row's fact is looked for, in order; none for facts without one."""
+        return tuple(column for column in (self.time_column, self.time_fallback) if column is not None)
 
     @property
     def contract_class(self) -> type[Contract]:
@@ -166,10 +173,12 @@ def _table_problems(place: Place, content: object) -> Iterator[tuple[Place, str]
 
 
 def _column_problems(place: Place, table: Table, columns: set[str]) -> Iterator[tuple[Place, str]]:
-    named = {"cursor": table.cursor, "time_column": table.time_column}
+    named = {"cursor": table.cursor, "time_column": table.time_column, "time_fallback": table.time_fallback}
     for property_, column in named.items():
         if column is not None and column not in columns:
             yield (*place, property_), f"the contract has no column {column!r}"
+    if table.time_fallback is not None and table.time_column is None:
+        yield (*place, "time_fallback"), "declare `time_column` too"
     for property_, column in (
         {"count": table.sampling.count, "rate": table.sampling.rate} if table.sampling else {}
     ).items():

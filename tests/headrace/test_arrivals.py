@@ -71,6 +71,21 @@ def test_the_lookback_decides_what_is_late(connection: duckdb.DuckDBPyConnection
     assert arrivals.restated() == Span(date(2025, 6, 1), date(2025, 7, 2))
 
 
+def test_rows_without_a_time_of_their_own_are_late_by_the_one_that_stands_for_it(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    connection.execute(
+        "CREATE TABLE raw.intake__events (derived_tstamp TIMESTAMPTZ, collector_tstamp TIMESTAMPTZ, _batch_id VARCHAR)"
+    )
+    remember_build(connection, "prod", load(connection, 1, "2025-06-30", table="intake__events"), is_restated=True)
+    load(connection, 2, "2025-06-01", "2025-07-01", table="intake__events")
+    connection.execute("INSERT INTO raw.intake__events VALUES (NULL, '2025-06-01 12:00:00+00', 'batch-2')")
+    connection.execute("INSERT INTO raw.intake__events VALUES ('2025-07-01 12:00:00+00', '2025-05-01', 'batch-2')")
+    late = Span(date(2025, 6, 1), date(2025, 6, 1))
+    expected = LateRows("raw.intake__events", 1, late, until=date(2025, 7, 1))
+    assert find_arrivals(connection, "prod", 3).late == (expected,)
+
+
 def test_late_rows_wait_for_a_restatement(connection: duckdb.DuckDBPyConnection) -> None:
     remember_build(connection, "prod", load(connection, 1, "2025-06-30"), is_restated=True)
     remember_build(connection, "prod", load(connection, 2, "2025-06-01"), is_restated=False)

@@ -47,6 +47,11 @@ def test_an_unknown_source_names_the_known_ones() -> None:
             r"shop\.yml:6: tables\.events\.contract: no contract for raw\.shop__events",
         ),
         ("event_time", "at", r"shop\.yml:9: tables\.events\.time_column: the contract has no column 'at'"),
+        (
+            "time_column: event_time",
+            "time_fallback: event_time",
+            r"shop\.yml:9: tables\.events\.time_fallback: declare `time_column` too",
+        ),
         ("source: shop", "source: store", r"shop\.yml:2: source: must be the name of the file, 'shop'"),
         ("description: A shop", "descripton: A shop", r"shop\.yml:3: descripton: unknown property"),
         ('    files: ["events*"]\n', "", r"shop\.yml:5: tables\.events: declare `files`, `relations` or both"),

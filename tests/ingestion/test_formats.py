@@ -97,6 +97,27 @@ def contexts(*listed: tuple[str, dict[str, object]]) -> str:
     return json.dumps({"schema": "iglu:com.snowplowanalytics.snowplow/contexts/jsonschema/1-0-0", "data": data})
 
 
+def test_the_time_of_an_event_is_its_collectors_where_the_device_gave_none(
+    settings: Settings, exports: Path, rows: Rows
+) -> None:
+    first = {"derived_tstamp": "2025-01-09 23:00:00.000", "collector_tstamp": "2025-01-10 10:00:00.000"}
+    lines = [
+        enriched(event_id="1", event_name="page_view", **first),
+        enriched(event_id="2", event_name="page_view", collector_tstamp="2025-01-10 12:00:00.000"),
+    ]
+    (exports / "events-1.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ingest(settings, "intake", exports)
+    late = enriched(event_id="3", event_name="page_view", collector_tstamp="2025-01-02 12:00:00.000")
+    (exports / "events-2.tsv").write_text(late + "\n", encoding="utf-8")
+    ingest(settings, "intake", exports)
+    assert rows(
+        "SELECT min_event_at::VARCHAR, max_event_at::VARCHAR, rows_late FROM raw.loads ORDER BY file"
+    ) == [
+        ("2025-01-09 23:00:00+00", "2025-01-10 12:00:00+00", 0),
+        ("2025-01-02 12:00:00+00", "2025-01-02 12:00:00+00", 1),
+    ]  # fmt: skip
+
+
 def test_snowplow_contexts_become_columns_whatever_their_order(settings: Settings, exports: Path, rows: Rows) -> None:
     funnel = ("com.wellthy/funnel/jsonschema/1-0-3", {"funnel_name": "MEMBER_INTAKE", "step_name": "A\tB", "more": 1})
     user = ("com.wellthy/User/jsonschema/2-0-1", {"user_id": "u1", "role": None})
