@@ -81,8 +81,8 @@ class Planner:
     def _check_switches(self, wanted: Sequence[str], groups: Sequence[Group], filters: Sequence[BoundFilter]) -> None:
         """A measure that depends on a switch has a meaning only for one value of it at a time."""
         chosen = {group.target for group in groups}
-        for entry in filters:
-            if isinstance(entry, BoundCondition) and entry.operator in ("equals", "in") and len(entry.slots) == 1:
+        for entry in _all_needed(filters):
+            if entry.operator in ("equals", "in") and len(entry.slots) == 1:
                 chosen.add(self.members.target(entry.member).full_name)
         for name in wanted:
             for needed in self.members.dependencies(name).sub_queries:
@@ -249,6 +249,15 @@ class Planner:
         if measure.cube not in tree.multiplied:
             return False
         return not _keeps_under_joins(measure, self.model)
+
+
+def _all_needed(filters: Iterable[BoundFilter]) -> Iterator[BoundCondition]:
+    """The conditions that each row has to keep, also those that stand under an `and`."""
+    for entry in filters:
+        if isinstance(entry, BoundCondition):
+            yield entry
+        elif isinstance(entry, BoundGroup) and (entry.connector == "and" or len(entry.children) == 1):
+            yield from _all_needed(entry.children)
 
 
 def _keeps_under_joins(measure: Measure, model: DataModel) -> bool:

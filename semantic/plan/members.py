@@ -75,10 +75,11 @@ class Members:
 
     def sub_query_keys(self, name: str) -> tuple[Dimension, ...]:
         """What a dimension computed from measures is computed per: its cube's key, or what a multi-stage one adds to
-        the groups. Raises PlanError when that is nothing."""
+        the groups and the dimensions that it shows beside measures. Raises PlanError when that is nothing."""
         dimension = self.dimension(name)
         if dimension.multi_stage is not None:
-            keys = tuple(self.dimension(key) for key in dimension.multi_stage.add_group_by)
+            named = [self.dimension(key).full_name for key in dimension.multi_stage.add_group_by]
+            keys = tuple(self.dimension(key) for key in dict.fromkeys((*named, *self._shown_beside(dimension))))
             advice = "say in add_group_by per what it is computed"
         else:
             keys = self.model.cubes[dimension.cube].primary_key
@@ -87,6 +88,17 @@ class Members:
             message = f"'{dimension.full_name}' is computed from measures, but per nothing"
             raise PlanError(message, place=dimension.full_name, advice=advice, code="no_primary_key")
         return keys
+
+    def _shown_beside(self, dimension: Dimension) -> Iterator[str]:
+        """The dimensions in the SQL of a multi-stage one that no aggregate of that SQL is about."""
+        sql = dimension.sql
+        for node in sql.tree.find_all(exp.Column) if sql is not None else ():
+            reference = sql.references.get(node.name) if sql is not None else None
+            if reference is None or reference.kind != "member" or reference.granularity:
+                continue
+            name = ".".join(reference.path[-2:])
+            if not self.is_measure(name) and node.find_ancestor(exp.AggFunc) is None:
+                yield self.dimension(name).full_name
 
     def lookup(self, name: str) -> AnyMember | None:
         """A member by its full name, of the data model or made while planning."""
@@ -159,7 +171,7 @@ class Members:
             return
         if isinstance(member, Dimension) and member.multi_stage is not None:
             subs.setdefault(name)
-            for key in member.multi_stage.add_group_by:
+            for key in (*member.multi_stage.add_group_by, *self._shown_beside(member)):
                 self._collect(key, hints, subs, depth + 1)
             return
         if isinstance(member, Measure) and member.non_additive is not None:

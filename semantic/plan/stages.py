@@ -32,7 +32,7 @@ def staged(measure: Measure, groups: tuple[Group, ...], shape: Shape, members: M
     inner = replace(
         shape,
         measures=children,
-        dimensions=tuple(dict.fromkeys((*shape.dimensions, *_added(stage, groups, members)))),
+        dimensions=tuple(dict.fromkeys((*shape.dimensions, *_added(measure, groups, members)))),
         filters=tuple(kept_filters(stage, shape, members)),
         order=(),
         limit=None,
@@ -51,10 +51,15 @@ def _kind(measure: Measure) -> Kind:
     return "aggregate" if measure.type in _AGGREGATED else "calculate"
 
 
-def _added(stage: MultiStage, groups: Iterable[Group], members: Members) -> tuple[str, ...]:
+def _added(measure: Measure, groups: Iterable[Group], members: Members) -> tuple[str, ...]:
+    """The dimensions that a stage's inputs have beside the query's: its own, and the switches that it is about, of
+    which a query that does not group by them has one value."""
+    stage = measure.multi_stage or MultiStage()
     present = {group.target for group in groups}
+    needed = members.dependencies(measure.full_name).sub_queries if measure.case is not None else ()
+    switches = tuple(name for name in needed if members.dimension(name).type == "switch")
     included = stage.grain.get("include", ()) if stage.grain else ()
-    wanted = (*stage.add_group_by, *(included if isinstance(included, tuple) else ()))
+    wanted = (*stage.add_group_by, *(included if isinstance(included, tuple) else ()), *switches)
     return tuple(name for name in wanted if members.dimension(name).full_name not in present)
 
 

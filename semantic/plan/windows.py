@@ -85,7 +85,8 @@ def base_unit(window: RollingWindow, unit: str) -> str:
 
 
 def whole_range(where: Where, window: RollingWindow) -> Where:
-    """The filter of a window over a range as a whole, for a query without time buckets."""
+    """The filter of the one window of a query without time buckets, which hangs on its range as on a bucket: at the
+    range's end, or at its start."""
     ranges = tuple(
         WindowRange(time.dimension, time.range, window) for time in where.times if time.range is not None
     )  # fmt: skip

@@ -114,9 +114,11 @@ class Specials:
         if count is None:
             return self._absent(reference)
         paths = [(*reference.path, str(index)) for index in range(count)] if count >= 0 else [reference.path]
-        values = [self.parameters.placeholder(path) for path in paths]
         if isinstance(reference.argument, Callback):
+            # Only those that it is written for: a placeholder that stands nowhere would be one too many.
+            values = [self.parameters.placeholder(path) for path in paths[: reference.argument.count]]
             return self._called(reference.argument, values, ".".join(reference.path))
+        values = [self.parameters.placeholder(path) for path in paths]
         if not values:
             return exp.Boolean(this=False)
         if count >= 0:

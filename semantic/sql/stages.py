@@ -44,13 +44,12 @@ def _value(builder: SelectBuilder, part: Staged, measure: Measure, scope: Scope,
     partition: list[exp.Expr] = [column(group.alias, inputs) for group in part.partition]
     if part.kind == "rank":
         return _rank(builder, measure, scope, partition)
-    if measure.sql is None and measure.case is None:
+    if measure.case is not None:
+        value = builder.expressions.case(measure.case, measure.cube, scope)
+    elif measure.sql is not None:
+        value = builder.expressions.fill(measure.sql, measure.cube, scope)
+    else:
         raise PlanError(f"'{measure.full_name}' has no SQL", place=measure.full_name, code="no_sql")
-    value = (
-        builder.expressions.fill(measure.sql, measure.cube, scope)
-        if measure.sql is not None
-        else builder.expressions.measure(measure, scope)
-    )
     if part.kind == "calculate" or measure.type == "number_agg":
         return value
     total = aggregate(measure.type, value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -27,7 +29,7 @@ def windowed_part(builder: SelectBuilder, part: Windowed) -> str:
     granularity = part.time.granularity or "day"
     series = builder.statement.add("time_series", _series(builder, part, dimension, granularity))
     scope = Scope(timezone=builder.shape.timezone)
-    date_from, date_to = column("date_from", series), column("date_to", series)
+    date_from, date_to = partial(column, "date_from", series), partial(column, "date_to", series)
     conditions = _window(
         part.window, column(part.base_time.alias, base), date_from, date_to, whole=False, builder=builder
     )
@@ -111,32 +113,45 @@ def reach_conditions(builder: SelectBuilder, reach: WindowRange, scope: Scope) -
     dimension = builder.members.dimension(reach.dimension)
     local = builder.expressions.local(dimension, scope)
     if reach.granularity is not None:
-        start, last = series_bounds(builder, reach.range, dimension, reach.granularity)
-        end = shifted(shifted(last, granularity_interval(dimension, reach.granularity), 1), _TICK, -1)
-    else:
-        start = builder.dialect.local_parameter(builder.parameters.placeholder(reach.range.local_start))
-        end = builder.dialect.local_parameter(builder.parameters.placeholder(reach.range.local_end))
-        if reach.range.end_open:
-            end = shifted(end, _TICK, -1)
-    return _window(reach.window, wrapped(local), start, end, whole=True, builder=builder)
+        first, last = series_bounds(builder, reach.range, dimension, reach.granularity)
+        past = shifted(shifted(last, granularity_interval(dimension, reach.granularity), 1), _TICK, -1)
+        return _window(reach.window, wrapped(local), first.copy, past.copy, whole=True, builder=builder)
+
+    # A placeholder that is asked for is counted: that of an end which no condition names would be one too many.
+    def start() -> exp.Expr:
+        return builder.dialect.local_parameter(builder.parameters.placeholder(reach.range.local_start))
+
+    def end() -> exp.Expr:
+        found = builder.dialect.local_parameter(builder.parameters.placeholder(reach.range.local_end))
+        return shifted(found, _TICK, -1) if reach.range.end_open else found
+
+    return _window(reach.window, wrapped(local), start, end, whole=False, builder=builder)
 
 
 def _window(
-    window: RollingWindow, time: exp.Expr, start: exp.Expr, end: exp.Expr, *, whole: bool, builder: SelectBuilder
+    window: RollingWindow,
+    time: exp.Expr,
+    start: Callable[[], exp.Expr],
+    end: Callable[[], exp.Expr],
+    *,
+    whole: bool,
+    builder: SelectBuilder,
 ) -> list[exp.Expr]:
-    """Whether a time lies in the window of the span from start to end. `whole`: the span is a range, not one bucket,
-    so a trailing window hangs on its start and a leading one on its end."""
+    """Whether a time lies in the window of the span from start to end. `whole`: in that of any bucket of the span, so a
+    trailing window hangs on its start and a leading one on its end."""
     if window.type == "to_date":
-        since = builder.dialect.truncate(start, window.granularity or "year")
-        return [exp.GTE(this=time, expression=since), exp.LTE(this=time.copy(), expression=end)]
+        since = builder.dialect.truncate(start(), window.granularity or "year")
+        return [exp.GTE(this=time, expression=since), exp.LTE(this=time.copy(), expression=end())]
     conditions: list[exp.Expr] = []
     from_start = window.offset == "start"
     if window.trailing != "unbounded":
-        anchor = start if whole or from_start else end
-        since = shifted(anchor.copy(), parse_interval(window.trailing), -1) if window.trailing else anchor.copy()
+        since = start() if whole or from_start else end()
+        if window.trailing:
+            since = shifted(since, parse_interval(window.trailing), -1)
         conditions.append((exp.GTE if from_start else exp.GT)(this=time, expression=since))
     if window.leading != "unbounded":
-        anchor = end if whole or not from_start else start
-        until = shifted(anchor.copy(), parse_interval(window.leading), 1) if window.leading else anchor.copy()
+        until = end() if whole or not from_start else start()
+        if window.leading:
+            until = shifted(until, parse_interval(window.leading), 1)
         conditions.append((exp.LT if from_start else exp.LTE)(this=time.copy(), expression=until))
     return conditions or [exp.Boolean(this=True)]

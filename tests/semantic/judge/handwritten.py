@@ -215,6 +215,15 @@ ROLLING: Mapping[str, Query] = {
         "measures": ["orders.running_amount", "orders.amount"],
         "timeDimensions": [_placed("month", ["2024-01-01", "2024-12-31"])],
     },
+    **{
+        f"{measure}_of_a_range": {
+            "measures": [f"orders.{measure}", "orders.count"],
+            "dimensions": ["orders.status"],
+            "timeDimensions": [{"dimension": "orders.placed_at", "dateRange": ["2024-02-10", "2024-05-20"]}],
+            "timezone": "America/New_York",
+        }
+        for measure in ("rolling_month", "running_amount", "next_two_days", "week_to_date", "running_buyers")
+    },
     "two_windows": {
         "measures": ["orders.rolling_month", "orders.year_to_date"],
         "timeDimensions": [_placed("month", HALF_YEAR)],

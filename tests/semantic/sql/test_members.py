@@ -32,6 +32,11 @@ cubes:
         type: string
         multi_stage: true
         add_group_by: [shops.id]
+      - name: shop_name
+        sql: "COALESCE({shops.name}, '-')"
+        type: string
+        multi_stage: true
+        add_group_by: [shops.id]
     measures:
       - { name: count, type: count }
       - { name: revenue, sql: usd, type: sum }
@@ -42,6 +47,11 @@ cubes:
       - name: converted
         type: number
         multi_stage: true
+        case: { switch: "{currency}", when: [{ value: USD, sql: "{revenue}" }], else: { sql: "{revenue_eur}" } }
+      - name: converted_total
+        type: sum
+        multi_stage: true
+        add_group_by: [shops.id]
         case: { switch: "{currency}", when: [{ value: USD, sql: "{revenue}" }], else: { sql: "{revenue_eur}" } }
   - name: shops
     sql_table: shops
@@ -59,6 +69,7 @@ views:
 """
     }
 )
+IN_EUR = {"member": "sales.currency", "operator": "equals", "values": ["EUR"]}
 SEED = """
 CREATE TABLE shops AS SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t(id, name);
 CREATE TABLE sales AS SELECT * FROM (VALUES
@@ -89,7 +100,13 @@ def compiled(**payload: Any) -> CompiledQuery:
         ({"measures": ["sales.revenue"], "dimensions": ["sales.label"]}, [("X2", 10), ("X4", 5), ("Y3", 30)]),
         ({"measures": ["sales.last_shop"]}, [(2,)]),
         ({"measures": ["sales.converted"], "dimensions": ["sales.currency"]}, [("EUR", 40), ("USD", 45)]),
+        ({"measures": ["sales.converted_total"], "dimensions": ["sales.currency"]}, [("EUR", 40), ("USD", 45)]),
+        ({"measures": ["sales.converted_total"], "filters": [IN_EUR]}, [(40,)]),
+        ({"measures": ["sales.converted"], "filters": [{"and": [IN_EUR]}]}, [(40,)]),
         ({"measures": ["sales.revenue"], "dimensions": ["sales.band"]}, [("big", 40), ("small", 5)]),
+        ({"measures": ["sales.revenue"], "dimensions": ["sales.shop_name"]}, [("a", 40), ("b", 5)]),
+        ({"measures": ["sales.count"], "filters": [{"member": "sales.shop_name", "operator": "equals",
+                                                    "values": ["a"]}]}, [(2,)]),
         ({"measures": ["shop_sales.revenue_per_shop"], "dimensions": ["shop_sales.name"]}, [("a", 40.0), ("b", 5.0)]),
         ({"dimensions": ["sales.sold_on"], "timezone": "Europe/Berlin"},
          [(datetime.fromisoformat(day),) for day in ("2024-01-01", "2024-01-06", "2024-02-05")]),
@@ -122,6 +139,22 @@ def test_no_value_of_a_query_or_token_is_pasted_into_sql() -> None:
     assert "--" not in result.sql
     assert "t1" not in result.sql
     assert result.parameters == ("t1", "'; --")
+
+
+LISTED = """
+cubes:
+  - name: sales
+    sql: "SELECT * FROM sales WHERE {SECURITY_CONTEXT.tenants.filter(lambda first: f'tenant = {first}')}"
+    dimensions: [{ name: id, sql: id, type: number, primary_key: true }]
+    measures: [{ name: count, type: count }]
+"""
+
+
+def test_a_context_gives_no_more_values_than_are_asked_for(connection: duckdb.DuckDBPyConnection) -> None:
+    model = load_sources({"listed.yml": LISTED})
+    query = parse_query({"measures": ["sales.count"]}, model, now=datetime(2025, 1, 1, tzinfo=UTC))
+    result = compile_query(model, query, security_context={"tenants": ["t2", "t1"]})
+    assert connection.execute(result.sql, list(result.parameters)).fetchall() == [(1,)]
 
 
 def test_a_context_without_the_value_is_refused() -> None:
