@@ -491,7 +491,7 @@ class CubeBuilder:
         return tuple(self._policy(item) for item in self.record.get("access_policy", ()))
 
     def _policy(self, item: Record) -> AccessPolicy:
-        groups = item.get("groups") or (item.get("group") or item.get("role"),)
+        groups = item.get("groups") or (item.get("group"),)
         rows = item.get("row_level")
         if "member_masking" in item and "member_level" not in item:
             message = "member_masking needs a member_level"

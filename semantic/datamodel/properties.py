@@ -364,7 +364,6 @@ access_policy = Shape(
     {
         "group": text,
         "groups": list_of(text, at_least=1),
-        "role": text,
         "conditions": list_of(Shape({"if": either(scalars=scalar)}, required=("if",))),
         "member_level": _selection,
         "member_masking": _selection,
@@ -372,7 +371,7 @@ access_policy = Shape(
             {"filters": list_of(policy_filter), "allow_all": boolean}, exactly_one=(("filters", "allow_all"),)
         ),
     },
-    exactly_one=(("group", "groups", "role"),),
+    exactly_one=(("group", "groups"),),
 )
 
 cube = Shape(

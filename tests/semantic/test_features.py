@@ -357,7 +357,7 @@ def test_the_list_is_what_the_loader_takes() -> None:
         "view.cubes": properties.view_cube,
     }  # fmt: skip
     deprecated = {"shown", "visible", "cumulative", "drill_member_references", "field_type", "enable_suggestions",
-                  "role", "refresh_range_start", "refresh_range_end"}  # fmt: skip
+                  "refresh_range_start", "refresh_range_end"}  # fmt: skip
     for owner, shape in shapes.items():
         listed = {feature.removeprefix(f"{owner}.") for feature in features.features() if ": " not in feature
                   and feature.rpartition(".")[0] == owner}  # fmt: skip

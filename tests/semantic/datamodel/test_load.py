@@ -298,3 +298,9 @@ views:
     large = load_sources({"a.yml": CUBE, "b.yml": views}).cubes["large"]
     assert [*large.measures, *large.dimensions] == ["count", "created_at"]
     assert [folder.name for folder in large.folders] == ["Numbers", "Times"]
+
+
+def test_a_policy_is_for_groups_and_no_longer_for_a_role() -> None:
+    policy = "    access_policy:\n      - { role: support, row_level: { allow_all: true } }\n"
+    rules = {rule for _, rule in _rules(CUBE + "      - { name: total, type: sum, sql: a }\n" + policy)}
+    assert rules == {"exactly_one", "unknown_property"}
