@@ -48,7 +48,7 @@ class Planner:
         where_filters, having = self.split_filters(shape.conditions)
         where = Where(tuple(time for time in shape.times if time.range), shape.segments, where_filters)
         wanted = [*shape.measures, *(name for entry in having for name in filter_members(entry))]
-        self._check_switches(wanted, groups, where_filters)
+        repeated = self._check_switches(wanted, groups, where)
         fill = filled_series(shape, groups, values, self.members)
         try:
             tree = self.tree(self.hints(shape))
@@ -57,6 +57,7 @@ class Planner:
                 raise
             parts = tuple(self._facts(wanted, groups, where, shape, error))
             return Plan(shape, groups, values, parts, having, union=True, fill=fill)
+        tree = tree.all_repeated() if repeated else tree
         parts = tuple(self.parts(wanted, tree, groups, where, shape))
         return Plan(shape, groups, values, parts, having, any(_is_shifted(part) for part in parts), fill)
 
@@ -64,6 +65,7 @@ class Planner:
         self, wanted: Sequence[str], groups: tuple[Group, ...], where: Where, shape: Shape, error: PlanError
     ) -> Iterator[Part]:
         """The measures of several facts, each over joins of its own, by dimensions that all of them share."""
+        repeated = self._check_switches(wanted, groups, where)
         facts: dict[str, list[str]] = {}
         for name in wanted:
             for leaf in self.members.leaves(name):
@@ -76,20 +78,35 @@ class Planner:
         names = [*(group.name for group in groups), *where_members(where)]
         for leaves in facts.values():
             tree = self.tree(self.hints_of([*leaves, *names]))
+            tree = tree.all_repeated() if repeated else tree
             yield from self.parts(tuple(dict.fromkeys(leaves)), tree, groups, where, shape)
 
-    def _check_switches(self, wanted: Sequence[str], groups: Sequence[Group], filters: Sequence[BoundFilter]) -> None:
-        """A measure that depends on a switch has a meaning only for one value of it at a time."""
+    def _check_switches(self, wanted: Sequence[str], groups: Sequence[Group], where: Where) -> bool:
+        """Whether rows stand beside several values of a switch in one group. A measure that depends on a switch has a
+        meaning only for one value of it at a time; other measures look at each row once."""
         chosen = {group.target for group in groups}
-        for entry in _all_needed(filters):
-            if entry.operator in ("equals", "in") and len(entry.slots) == 1:
+        for entry in where.filters:
+            if isinstance(entry, BoundCondition) and entry.operator in ("equals", "in") and len(entry.slots) == 1:
                 chosen.add(self.members.target(entry.member).full_name)
+        shared = [*(group.name for group in groups), *where_members(where)]
+        several = [name for name in self._switches(shared) if name not in chosen]
         for name in wanted:
-            for needed in self.members.dependencies(name).sub_queries:
-                if self.members.dimension(needed).type == "switch" and needed not in chosen:
-                    message = f"'{name}' depends on the switch '{needed}', and the query says nothing about it"
-                    advice = f"group by {needed}, or filter it to one value"
-                    raise PlanError(message, place=name, advice=advice, code="switch")
+            needed = self._switches([name])
+            missing = next(
+                (switch for switch in needed if switch not in chosen), several[0] if needed and several else ""
+            )
+            if missing:
+                message = f"'{name}' depends on the switch '{missing}', and the query says nothing about it"
+                if missing not in needed:
+                    message = f"'{name}' depends on a switch, and the query has several values of '{missing}' at once"
+                advice = f"group by {missing}, or filter it to one value"
+                raise PlanError(message, place=name, advice=advice, code="switch")
+        return bool(several)
+
+    def _switches(self, names: Iterable[str]) -> list[str]:
+        """The switches that members depend on."""
+        subs = (sub for name in names for sub in self.members.dependencies(name).sub_queries)
+        return [sub for sub in dict.fromkeys(subs) if self.members.dimension(sub).type == "switch"]
 
     # Resolution
 
@@ -249,15 +266,6 @@ class Planner:
         if measure.cube not in tree.multiplied:
             return False
         return not _keeps_under_joins(measure, self.model)
-
-
-def _all_needed(filters: Iterable[BoundFilter]) -> Iterator[BoundCondition]:
-    """The conditions that each row has to keep, also those that stand under an `and`."""
-    for entry in filters:
-        if isinstance(entry, BoundCondition):
-            yield entry
-        elif isinstance(entry, BoundGroup) and (entry.connector == "and" or len(entry.children) == 1):
-            yield from _all_needed(entry.children)
 
 
 def _keeps_under_joins(measure: Measure, model: DataModel) -> bool:

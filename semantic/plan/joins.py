@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from semantic.datamodel.types import DataModel, Join
@@ -20,10 +20,15 @@ class JoinTree:
     root: str
     joins: tuple[Join, ...]
     multiplied: frozenset[str]
+    repeated: bool = False
 
     @property
     def cubes(self) -> tuple[str, ...]:
         return (self.root, *(join.target for join in self.joins))
+
+    def all_repeated(self) -> JoinTree:
+        """The tree with every row several times: beside each of several values of a switch."""
+        return replace(self, multiplied=frozenset(self.cubes), repeated=True)
 
 
 class JoinGraph:
@@ -66,7 +71,8 @@ class JoinGraph:
                 needed.update(mentioned_cubes(join))
         if len(kept) == len(tree.joins):
             return tree
-        return _finished(tree.root, tuple(reversed(kept)))
+        found = _finished(tree.root, tuple(reversed(kept)))
+        return found.all_repeated() if tree.repeated else found
 
     def _build(self, hints: tuple[Hint, ...]) -> JoinTree:
         best: tuple[str, tuple[Join, ...]] | None = None

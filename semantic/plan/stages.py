@@ -128,8 +128,20 @@ def _shifts(
             times -= {time}
             yield _key_shift(own, time, members, measure)
     if entry.interval is not None and entry.type is not None:
+        for group in groups:
+            if group.target in times:
+                _check_movable(group, entry.interval, members, measure)
         sign = 1 if entry.type == "prior" else -1
         yield Shift(frozenset(times), parse_interval(entry.interval), sign)
+
+
+def _check_movable(group: Group, interval: str, members: Members, measure: Measure) -> None:
+    """Raise PlanError for buckets of which only the calendar knows where they are moved to."""
+    custom = members.dimension(group.target).granularity(group.granularity or "")
+    if custom is not None and custom.sql is not None:
+        message = f"'{measure.full_name}' shifts '{group.key}' by {interval}, but its buckets are defined by SQL"
+        advice = f"say in time_shift of {group.target} what {interval} means there: interval, type and sql"
+        raise PlanError(message, place=measure.full_name, advice=advice, code="time_shift")
 
 
 def _of_calendar(entry: TimeShift, dimension: Dimension) -> Sql | None:
