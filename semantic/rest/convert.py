@@ -8,8 +8,9 @@ from sqlglot import exp
 
 from semantic.query.types import Condition, Filter, Group, Query
 from semantic.rest.errors import BadRequest
+from semantic.sqlapi.kinds import Select
 from semantic.sqlapi.planner import SqlPlan
-from semantic.sqlapi.statements import Select, parse_statements
+from semantic.sqlapi.statements import parse_statements
 
 _CLAUSES = ("having", "qualify", "distinct", "joins", "with_", "windows")
 _PLAIN = (exp.Column, exp.AggFunc, exp.TimestampTrunc, exp.DateTrunc)

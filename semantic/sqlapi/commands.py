@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from semantic.sqlapi import statements as st
+from semantic.sqlapi import kinds as st
 from semantic.sqlapi.errors import SqlApiError, TransactionError, UnknownCursor, UnknownStatement
 from semantic.sqlapi.messages import Column
 from semantic.sqlapi.types import TEXT

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from semantic.sqlapi import messages
 from semantic.sqlapi.encoding import copy_rows, text_column
+from semantic.sqlapi.kinds import Copy
 from semantic.sqlapi.messages import Column
 from semantic.sqlapi.portal import Encoder
-from semantic.sqlapi.statements import Copy
 
 BINARY_HEADER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
 BINARY_END = b"\xff\xff"

@@ -18,13 +18,14 @@ from semantic.sqlapi import types as pg
 from semantic.sqlapi.catalog import Catalog
 from semantic.sqlapi.errors import NotSupported, SqlApiError
 from semantic.sqlapi.failures import translated
+from semantic.sqlapi.kinds import Select
 from semantic.sqlapi.portal import Database, Planned
 from semantic.sqlapi.rewriting.functions import check_functions
 from semantic.sqlapi.rewriting.rewriter import Rewriter, Rewritten, fold_names
 from semantic.sqlapi.rewriting.tables import CATALOG_SCHEMAS, public_tables
 from semantic.sqlapi.session import Bound, Caller
 from semantic.sqlapi.staging import Input, Stage
-from semantic.sqlapi.statements import CACHED_LENGTH, Select, parse_statements
+from semantic.sqlapi.statements import CACHED_LENGTH, parse_statements
 from semantic.sqlapi.types import PgType
 
 _CACHE_SIZE = 1024

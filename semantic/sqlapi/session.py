@@ -12,7 +12,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from semantic.sqlapi import encoding, messages
-from semantic.sqlapi import statements as st
+from semantic.sqlapi import kinds as st
 from semantic.sqlapi.commands import Commands, Outcome
 from semantic.sqlapi.connection import Connection
 from semantic.sqlapi.copying import CopyEncoder
@@ -28,6 +28,7 @@ from semantic.sqlapi.errors import (
 from semantic.sqlapi.messages import Column
 from semantic.sqlapi.parameters import parameter
 from semantic.sqlapi.portal import Planned, Portal, describe, format_codes
+from semantic.sqlapi.statements import parse_statements
 from semantic.sqlapi.types import BY_NAME, TEXT, PgType
 from semantic.sqlapi.variables import Transaction, Variables
 
@@ -194,7 +195,7 @@ class Session:
     # The simple protocol.
 
     async def _simple(self, sql: str) -> None:
-        found = st.parse_statements(sql)
+        found = parse_statements(sql)
         if not found:
             self._connection.queue(messages.EMPTY_QUERY)
         for statement in found:
@@ -256,7 +257,7 @@ class Session:
         await self._connection.flush_if_large()
 
     def _parse(self, message: messages.Parse) -> None:
-        found = st.parse_statements(message.sql)
+        found = parse_statements(message.sql)
         if len(found) > 1:
             raise SqlApiError("cannot insert multiple commands into a prepared statement", sqlstate="42601")
         statement = found[0] if found else None

@@ -26,9 +26,10 @@ from headrace.semantics import open_engine
 from semantic.engine import Cancellation, Engine, Result
 from semantic.explain import explain
 from semantic.rest.app import create_app
+from semantic.sqlapi.kinds import Select
 from semantic.sqlapi.planner import SqlPlanner, executed, plan_sql
 from semantic.sqlapi.session import Caller
-from semantic.sqlapi.statements import Select, parse_statements
+from semantic.sqlapi.statements import parse_statements
 from semantic.sqlapi.variables import Variables
 from tests.commandline import headrace
 from tests.semantic.rest.library import serving

@@ -20,11 +20,11 @@ from semantic.sqlapi.catalog.relations import PG_CATALOG, PLACES, Relation, rela
 from semantic.sqlapi.catalog.translation import settings, translate
 from semantic.sqlapi.errors import SqlApiError
 from semantic.sqlapi.failures import translated
+from semantic.sqlapi.kinds import Select
 from semantic.sqlapi.messages import Column
 from semantic.sqlapi.portal import Planned, describe, of_compiled
 from semantic.sqlapi.rewriting.tables import public_members, public_tables
 from semantic.sqlapi.session import Bound, Caller
-from semantic.sqlapi.statements import Select
 from semantic.sqlapi.types import PgType
 
 _TYPES: Mapping[str, PgType] = {"string": pg.TEXT, "number": pg.NUMERIC, "boolean": pg.BOOL, "time": pg.TIMESTAMP}

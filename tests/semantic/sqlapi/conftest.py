@@ -11,10 +11,10 @@ import pytest
 from sqlglot import exp
 
 from semantic.sqlapi import types as pg
+from semantic.sqlapi.kinds import Select
 from semantic.sqlapi.portal import Planned
 from semantic.sqlapi.server import SqlServer, SqlSettings, serve
 from semantic.sqlapi.session import Bound, Caller, Planner
-from semantic.sqlapi.statements import Select
 from tests.semantic.sqlapi.readers import Memory
 
 

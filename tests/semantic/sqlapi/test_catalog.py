@@ -11,9 +11,10 @@ import pytest
 
 from semantic.datamodel.load import load_data_model
 from semantic.engine import Engine
+from semantic.sqlapi.kinds import Select
 from semantic.sqlapi.planner import SqlPlanner
 from semantic.sqlapi.session import Caller
-from semantic.sqlapi.statements import Select, parse_statements
+from semantic.sqlapi.statements import parse_statements
 from semantic.sqlapi.variables import Variables
 from tests.semantic.sqlapi.readers import Memory
 

@@ -13,10 +13,11 @@ from semantic.engine import Cancellation, Engine
 from semantic.errors import EngineError
 from semantic.rest.cubesql import plan, run
 from semantic.sqlapi.errors import QueryCanceled
+from semantic.sqlapi.kinds import Select
 from semantic.sqlapi.planner import SqlPlanner, plan_sql, planned
 from semantic.sqlapi.portal import Portal, describe
 from semantic.sqlapi.session import Caller
-from semantic.sqlapi.statements import Select, parse_statements
+from semantic.sqlapi.statements import parse_statements
 from semantic.sqlapi.variables import Variables
 from tests.semantic.sqlapi.readers import Elsewhere, Memory
 from tests.semantic.sqlapi.test_semantic_sql import CUBES, DATA, ask
