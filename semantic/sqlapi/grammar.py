@@ -50,6 +50,7 @@ def check(tokens: Sequence[Token], sql: str) -> None:
     words = _words(tokens)
     _check_brackets(tokens, words, sql)
     _check_cases(tokens, words, sql)
+    _check_ctes(tokens, words, sql)
     if "FETCH" in words and not ({"ROW", "ROWS"} & set(words) and {"ONLY", "TIES"} & set(words)):
         raise _misplaced(tokens, len(tokens), sql)
     for at, (word, following) in enumerate(pairwise((*words, _END))):
@@ -150,6 +151,37 @@ def _check_cases(tokens: Sequence[Token], words: Sequence[str], sql: str) -> Non
     if words.count("WHEN") != words.count("THEN") or words.count("CASE") != words.count("END"):
         at = next((at for at, word in enumerate(words) if word == "END"), len(tokens))
         raise _misplaced(tokens, at, sql)
+
+
+def _check_ctes(tokens: Sequence[Token], words: Sequence[str], sql: str) -> None:
+    """WITH name [(columns)] AS [[NOT] MATERIALIZED] (query), ...: the parser lets AS be left out."""
+    for at, word in enumerate(words):
+        if word != "WITH" or (at and words[at - 1] != "("):
+            continue
+        name = at + 1 + (words[at + 1 : at + 2] == ["RECURSIVE"])
+        while name < len(words):
+            behind = name + 1
+            if words[behind : behind + 1] == ["("]:
+                if words[behind + 1 : behind + 2] in (["SELECT"], ["WITH"], ["TABLE"]):
+                    raise _misplaced(tokens, behind + 1, sql)
+                behind = _end_of(words, behind) + 1
+            if words[behind : behind + 1] != ["AS"]:
+                raise _misplaced(tokens, behind, sql)
+            opening = next((place for place in range(behind, len(words)) if words[place] == "("), len(words))
+            end = _end_of(words, opening)
+            if words[end + 1 : end + 2] != [","]:
+                break
+            name = end + 2
+
+
+def _end_of(words: Sequence[str], opening: int) -> int:
+    """The place of the parenthesis that closes one; behind the last word without one."""
+    depth = 0
+    for at in range(opening, len(words)):
+        depth += (words[at] == "(") - (words[at] == ")")
+        if depth == 0:
+            return at
+    return len(words)
 
 
 def _misplaced(tokens: Sequence[Token], at: int, sql: str) -> SqlSyntaxError:

@@ -139,8 +139,21 @@ def _begin(text: Text) -> Statement:
 
 
 def _commit(text: Text) -> Statement:
-    _only(text, frozenset(("TRANSACTION", "WORK", "AND", "NO", "CHAIN")))
+    _check_end(text)
     return Commit()
+
+
+def _check_end(text: Text) -> None:
+    """COMMIT or ROLLBACK [WORK | TRANSACTION] [AND [NO] CHAIN]: raises for anything else."""
+    words = text.words
+    at = 2 if words[1:2] in (("TRANSACTION",), ("WORK",)) else 1
+    if words[at : at + 1] == ("AND",):
+        at += 2 if words[at + 1 : at + 2] == ("NO",) else 1
+        if words[at : at + 1] != ("CHAIN",):
+            raise near(text, at)
+        at += 1
+    if at < len(words):
+        raise near(text, at)
 
 
 def _only(text: Text, allowed: frozenset[str]) -> None:
@@ -154,7 +167,7 @@ def _rollback(text: Text) -> Statement:
     words = [word for word in text.words[1:] if word not in ("WORK", "TRANSACTION")]
     if words[:1] == ["TO"]:
         return Rollback(name_of(text.tokens[-1]))
-    _only(text, frozenset(("TRANSACTION", "WORK", "AND", "NO", "CHAIN")))
+    _check_end(text)
     return Rollback()
 
 

@@ -15,7 +15,7 @@ from semantic.engine import Engine
 from semantic.query.types import Query
 from semantic.sqlapi import types as pg
 from semantic.sqlapi.catalog import macros
-from semantic.sqlapi.catalog.content import TableFact, rows
+from semantic.sqlapi.catalog.content import ROLE, TableFact, rows
 from semantic.sqlapi.catalog.relations import PG_CATALOG, PLACES, Relation, relations
 from semantic.sqlapi.catalog.translation import settings, translate
 from semantic.sqlapi.errors import SqlApiError
@@ -28,6 +28,8 @@ from semantic.sqlapi.session import Bound, Caller
 from semantic.sqlapi.types import PgType
 
 _TYPES: Mapping[str, PgType] = {"string": pg.TEXT, "number": pg.NUMERIC, "boolean": pg.BOOL, "time": pg.TIMESTAMP}
+_ROLES = {"pg_user": ("usename", "usesysid"), "pg_roles": ("rolname", "oid"), "pg_authid": ("rolname", "oid")}
+_CALLER_OID = 16_383
 _INTEGERS = ("count", "count_distinct", "count_distinct_approx", "rank")
 
 
@@ -60,6 +62,8 @@ class Catalog:
         for table in list(tree.find_all(exp.Table)):
             if table.name == "pg_settings" and table.db == PLACES[PG_CATALOG]:
                 table.replace(_settings(caller, table.alias))
+            elif table.name in _ROLES and table.db == PLACES[PG_CATALOG] and caller.user != ROLE:
+                table.replace(_with_caller(caller, table))
         return Planned(tree.sql("duckdb"), parameters, self)
 
     def _build(self) -> duckdb.DuckDBPyConnection:
@@ -157,6 +161,15 @@ def _insert(connection: duckdb.DuckDBPyConnection, relation: Relation, found: Se
     connection.register("incoming", pa.table(arrays, names=[column.name for column in relation.columns]))
     connection.execute(f'INSERT INTO {PLACES[relation.schema]}."{relation.name}" SELECT * FROM incoming')
     connection.unregister("incoming")
+
+
+def _with_caller(caller: Caller, table: exp.Table) -> exp.Subquery:
+    """The roles, and whoever asks as one that owns nothing."""
+    name, oid = _ROLES[table.name]
+    place = exp.to_table(f"{PLACES[PG_CATALOG]}.{table.name}")
+    own = [exp.alias_(exp.Literal.string(caller.user), name), exp.alias_(exp.Literal.number(_CALLER_OID), oid)]
+    mine = exp.select(exp.Star(replace=own)).from_(place)
+    return exp.union(exp.select("*").from_(place), mine, distinct=False).subquery(table.alias or table.name)
 
 
 def _settings(caller: Caller, alias: str) -> exp.Subquery:

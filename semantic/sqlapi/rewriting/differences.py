@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from semantic.sqlapi.errors import NotSupported
 from semantic.sqlapi.parameters import parse_array
+from semantic.sqlapi.rewriting.substitutes import substitute
 from semantic.sqlapi.rewriting.timeformats import written
 from semantic.sqlapi.types import TEXT
 
@@ -19,8 +20,9 @@ _DIRECTIVE = re.compile(r"(%[ILs%])")
 
 def speak_duckdb(tree: exp.Expr) -> None:
     """Change a statement in place: array literals, `= ANY(list)`, names of functions in FROM, LIMIT ALL, numeric,
-    patterns, seconds. Raises NotSupported for a pattern of SIMILAR TO that is no text."""
+    patterns, seconds, functions. Raises NotSupported for what nothing stands for."""
     _translate_patterns(tree)
+    substitute(tree)
     _translate_functions(tree)
     for part in list(tree.find_all(exp.Extract)):
         if part.name.lower() in ("second", "seconds"):

@@ -107,6 +107,19 @@ def test_functions(planner: SqlPlanner, sql: str, row: tuple[object, ...]) -> No
     assert ask(planner, sql)[1] == [row]
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT usename FROM pg_catalog.pg_user WHERE usename = current_user",
+        "SELECT u.usename FROM pg_user AS u WHERE usesysid <> 10 AND NOT usesuper",
+        "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolcanlogin",
+    ],
+)
+def test_whoever_asks_is_a_user(planner: SqlPlanner, sql: str) -> None:
+    assert ask(planner, sql)[1] == [("postgres",)]
+    assert ask(planner, "SELECT count(*) FROM pg_class JOIN pg_roles ON relowner = pg_roles.oid")[1][0][0] > 0
+
+
 def test_the_catalog_cannot_reach_files(planner: SqlPlanner) -> None:
     with planner._catalog.cursor() as cursor, pytest.raises(duckdb.PermissionException):
         cursor.execute("SELECT * FROM read_text('pyproject.toml')")

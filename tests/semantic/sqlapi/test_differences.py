@@ -53,6 +53,22 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
         (f"to_char({AT}, 'FMMM/FMDD/YY')", "1/5/24"),
         ("to_char(date '2024-12-30', 'IYYY-IW')", "2025-01"),
         ("to_char(NULL::timestamp, 'FMDay Q')", None),
+        ("ARRAY[round(2.5::float8), round(-0.5::float8 - 1), round(7 / 2::float8)]", [2, -2, 4]),
+        ("ARRAY[round(2.5), round(-2.5), round(2.45, 1)]", [3, -3, 2.5]),
+        ("substr('abcdef', -2, 5) || '|' || substring('abcdef' FROM 0 FOR 3) || '|' || substr('abc', -1)", "ab|ab|abc"),
+        ("substr('abcdef', 1 - 2, 4) || substr('abcdef', -5, 2) || substr('abcdef', 5, 9)", "abef"),
+        ("substring('foobar' FROM 'o(.)b')", "o"),
+        ("substring('foobar' FROM 'z')", None),
+        ("regexp_match('fooBAR', '(b)(a)', 'i')", ["B", "A"]),
+        ("regexp_match('foobar', 'o+')", ["oo"]),
+        ("regexp_match('foobar', 'z')", None),
+        ("overlay('Txxxxas' PLACING 'hom' FROM 2 FOR 4)", "Thomas"),
+        ("overlay(overlay('abc' PLACING 'x' FROM 1) PLACING 'y' FROM 3)", "xby"),
+        (
+            "ARRAY[width_bucket(5.35, 0.024, 10.06, 5), width_bucket(-1, 0, 10, 5), width_bucket(10, 0, 10, 5)]",
+            [3, 0, 6],
+        ),
+        ("ARRAY[width_bucket(3, 10, 0, 5), width_bucket(10, 10, 0, 5), width_bucket(NULL, 0, 1, 5)]", [4, 1, None]),
     ],
 )
 def test_values(engine: Engine, expression: str, value: object) -> None:
@@ -62,7 +78,8 @@ def test_values(engine: Engine, expression: str, value: object) -> None:
 @pytest.mark.parametrize(
     "expression",
     ["to_char(1234.5, '999.00')", f"to_char({AT}, 'DDTHH24')", f"to_char({AT}, status)", "'a' SIMILAR TO status",
-     "make_interval(1, 2)"],
+     "make_interval(1, 2)", "regexp_matches('foobar', 'o')", "regexp_match('a', status)", "encode('abc'::bytea, 'hex')",
+     "width_bucket(1, ARRAY[1, 2])"],
 )  # fmt: skip
 def test_what_is_not_computed_is_said(engine: Engine, expression: str) -> None:
     with pytest.raises(NotSupported):
