@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from semantic.query.types import Condition, Filter, Group, Query
+from semantic.query.types import Condition, Filter, Group, Query, TimeDimension
 from semantic.rest.errors import BadRequest
 from semantic.sqlapi.kinds import Select
 from semantic.sqlapi.planner import SqlPlan
@@ -31,9 +31,7 @@ def to_rest(sql: str, planned: SqlPlan) -> Json:
     parts: Json = {
         "measures": list(query.measures),
         "dimensions": list(query.dimensions),
-        "timeDimensions": [
-            {"dimension": one.dimension, "granularity": one.granularity} for one in query.time_dimensions
-        ],
+        "timeDimensions": [_time(one) for one in query.time_dimensions],
         "segments": list(query.segments),
         "filters": [_filter(one) for one in query.filters],
         "order": [_order(one, select, members, query) for one in _ordered(select)],
@@ -42,6 +40,12 @@ def to_rest(sql: str, planned: SqlPlan) -> Json:
         "ungrouped": True if query.ungrouped else None,
     }
     return {name: part for name, part in parts.items() if part not in ([], None)}
+
+
+def _time(time: TimeDimension) -> Json:
+    found: Json = {"dimension": time.dimension, "granularity": time.granularity}
+    found["dateRange"] = time.date_range.texts() if time.date_range is not None else None
+    return {name: part for name, part in found.items() if part is not None}
 
 
 def _ordered(select: exp.Select) -> Iterable[exp.Ordered]:

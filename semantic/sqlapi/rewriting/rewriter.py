@@ -8,7 +8,7 @@ compiled queries are run first, and the statement reads tables of their rows: se
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -40,7 +40,7 @@ from semantic.sqlapi.rewriting.levels import has_levels, split_levels
 from semantic.sqlapi.rewriting.measures import is_aggregate, is_measure_call, measure_of
 from semantic.sqlapi.rewriting.moving import Moved, moved_into_rows
 from semantic.sqlapi.rewriting.naming import output_name
-from semantic.sqlapi.rewriting.ranges import take_range
+from semantic.sqlapi.rewriting.ranges import set_ranges
 from semantic.sqlapi.rewriting.refusals import refuse_modifiers, refuse_other_tables
 from semantic.sqlapi.rewriting.restricting import restrict_by_joins
 from semantic.sqlapi.rewriting.tables import (
@@ -330,7 +330,7 @@ class Rewriter:
         self._outer_clauses(select, grouping)
         if not parts.outputs:
             raise NotSupported("a grouped query needs a measure or a dimension")
-        conditions = self._set_ranges(parts, conditions)
+        conditions = set_ranges(parts, conditions, self._model, self._constant)
         pushed = predicates.push(conditions, parts)
         query = Query(
             measures=tuple(parts.measures),
@@ -341,15 +341,6 @@ class Rewriter:
             order=(),
         )
         self._replace_from(select, self._embed(query, parts.ad_hoc, tuple(parts.outputs.values()), alias))
-
-    def _set_ranges(self, parts: Parts, conditions: list[exp.Expr]) -> list[exp.Expr]:
-        """Series of times: conditions on the time that is grouped by become its date range. The others are returned."""
-        if not any(_needs_range(self._model.member(name)) for name in parts.measures):
-            return conditions
-        for index, wanted in enumerate(parts.time_dimensions):
-            span, conditions = take_range(conditions, wanted.dimension, parts.sources, self._constant)
-            parts.time_dimensions[index] = replace(wanted, date_range=span)
-        return conditions
 
     def _projection(self, part: exp.Expr, grouping: Grouping) -> exp.Expr:
         if part.is_star:
@@ -536,10 +527,6 @@ class Rewriter:
         columns = [exp.to_identifier(column.alias, quoted=True) for column in compiled.columns]
         named_columns = [exp.alias_(exp.Column(this=name.copy()), name) for name in columns]
         return exp.select(*named_columns).from_(exp.to_identifier(table.name, quoted=True))
-
-
-def _needs_range(member: object) -> bool:
-    return isinstance(member, Measure) and (member.rolling_window is not None or member.join_to_timespine)
 
 
 def fold_names(tree: exp.Expr) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from semantic.datamodel.load import load_data_model
 from semantic.engine import Cancellation, Engine
+from semantic.rest.convert import to_rest
 from semantic.sqlapi import types as pg
 from semantic.sqlapi.errors import (
     MeasureMisuse,
@@ -47,6 +48,8 @@ cubes:
       - {name: buyers, sql: customer_id, type: count_distinct}
       - {name: ratio, sql: "1.0 * {done} / NULLIF({count}, 0)", type: number}
       - {name: running, sql: amount, type: sum, rolling_window: {trailing: unbounded}}
+      - {name: running_count, type: count, rolling_window: {trailing: unbounded}}
+      - {name: running_mean, type: number, sql: "{running} / {running_count}"}
       - {name: done, type: count, filters: [{sql: "{CUBE}.status = 'done'"}]}
     segments:
       - {name: big, sql: "{CUBE}.amount > 100"}
@@ -112,6 +115,14 @@ CASES: list[tuple[str, list[tuple[object, ...]]]] = [
     ("SELECT DATE_TRUNC('month', created_at), MEASURE(running), MEASURE(count) FROM orders WHERE created_at >="
      " '2024-01-01' AND created_at < DATE '2024-03-01' AND amount > 7 GROUP BY 1 ORDER BY 1",
      [(dt.datetime(2024, 1, 1), Decimal(150), 2), (dt.datetime(2024, 2, 1), Decimal(480), 2)]),
+    ("SELECT DATE_TRUNC('month', created_at), MEASURE(running_mean) FROM orders WHERE created_at BETWEEN '2024-01-01'"
+     " AND '2024-01-31' AND amount > 7 GROUP BY 1", [(dt.datetime(2024, 1, 1), 75.0)]),
+    # Without a bucket the window hangs on the end of the range.
+    ("SELECT MEASURE(running), MEASURE(count) FROM orders WHERE created_at >= '2024-02-01' AND created_at <"
+     " '2024-03-01' AND amount > 7", [(Decimal(480), 2)]),
+    ("SELECT MEASURE(running_mean) FROM orders WHERE created_at BETWEEN '2024-01-01' AND '2024-01-31' AND amount > 7",
+     [(120.0,)]),
+    ("SELECT MEASURE(running) FROM orders WHERE created_at >= '2024-02-01' AND amount > 7", [(Decimal(340),)]),
     # Expressions as keys are right for measures that do not add up, too.
     ("SELECT CASE WHEN city = 'Berlin' THEN 'B' ELSE 'x' END, MEASURE(buyers), MEASURE(average) FROM sales GROUP BY 1"
      " ORDER BY 1", [("B", 1, 75.0), ("x", 2, 86.25)]),
@@ -334,3 +345,12 @@ def test_positions_point_into_the_statement(engine: Engine) -> None:
 def test_no_limit_is_implied(engine: Engine) -> None:
     rows = "SELECT o.amount FROM orders o, generate_series(1, 20000) AS g(i)"
     assert len(ask(engine, rows)) == 120_000
+
+
+def test_the_range_of_a_window_is_one_in_rest_too(engine: Engine) -> None:
+    span = "created_at >= '2024-02-01' AND created_at < '2024-03-01'"
+    time = {"dimension": "orders.created_at", "dateRange": ["2024-02-01T00:00:00.000", "2024-02-29T23:59:59.999"]}
+    plain = f"SELECT MEASURE(running) FROM orders WHERE {span}"
+    assert to_rest(plain, plan_sql(engine, plain)) == {"measures": ["orders.running"], "timeDimensions": [time]}
+    grouped = f"SELECT DATE_TRUNC('month', created_at), MEASURE(running) FROM orders WHERE {span} GROUP BY 1"
+    assert to_rest(grouped, plan_sql(engine, grouped))["timeDimensions"] == [time | {"granularity": "month"}]
