@@ -84,14 +84,11 @@ class Planner:
     def _check_switches(self, wanted: Sequence[str], groups: Sequence[Group], where: Where) -> bool:
         """Whether rows stand beside several values of a switch in one group. A measure that depends on a switch has a
         meaning only for one value of it at a time; other measures look at each row once."""
-        chosen = {group.target for group in groups}
-        for entry in where.filters:
-            if isinstance(entry, BoundCondition) and entry.operator in ("equals", "in") and len(entry.slots) == 1:
-                chosen.add(self.members.target(entry.member).full_name)
+        chosen = self.chosen(groups, where.filters)
         shared = [*(group.name for group in groups), *where_members(where)]
-        several = [name for name in self._switches(shared) if name not in chosen]
+        several = [name for name in self.switches(shared) if name not in chosen]
         for name in wanted:
-            needed = self._switches([name])
+            needed = self.switches([name])
             missing = next(
                 (switch for switch in needed if switch not in chosen), several[0] if needed and several else ""
             )
@@ -103,7 +100,15 @@ class Planner:
                 raise PlanError(message, place=name, advice=advice, code="switch")
         return bool(several)
 
-    def _switches(self, names: Iterable[str]) -> list[str]:
+    def chosen(self, groups: Iterable[Group], filters: Iterable[BoundFilter]) -> set[str]:
+        """The dimensions that have one value in each group: grouped by, or filtered to one."""
+        found = {group.target for group in groups}
+        for entry in filters:
+            if isinstance(entry, BoundCondition) and entry.operator in ("equals", "in") and len(entry.slots) == 1:
+                found.add(self.members.target(entry.member).full_name)
+        return found
+
+    def switches(self, names: Iterable[str]) -> list[str]:
         """The switches that members depend on."""
         subs = (sub for name in names for sub in self.members.dependencies(name).sub_queries)
         return [sub for sub in dict.fromkeys(subs) if self.members.dimension(sub).type == "switch"]

@@ -76,6 +76,7 @@ def mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
         or _dimension_mismatch(planner, plan, rollup)
         or _join_mismatch(planner, plan, rollup)
         or _time_mismatch(planner, plan, rollup)
+        or _switch_mismatch(planner, plan, rollup)
         or _measure_mismatch(planner, plan, rollup)
     )
 
@@ -121,6 +122,14 @@ def _dimension_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) ->
     needed += [planner.members.target(name).full_name for entry in rows for name in filter_members(entry)]
     missing = [name for name in dict.fromkeys(needed) if name not in rollup.dimensions]
     return f"it lacks the dimensions {', '.join(missing)}" if missing else ""
+
+
+def _switch_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:
+    """A rollup has its rows once for each value of a switch: they are the query's where it is about one value."""
+    rows, _ = planner.split_filters(plan.shape.conditions)
+    chosen = planner.chosen(plan.groups, rows)
+    several = [name for name in planner.switches((*rollup.dimensions, *rollup.segments)) if name not in chosen]
+    return f"it has every row once for each value of {several[0]}, and the query is not about one" if several else ""
 
 
 def _time_mismatch(planner: Planner, plan: Plan, rollup: PreAggregation) -> str:

@@ -136,3 +136,41 @@ def test_explain_shows_the_rollup_that_is_read(sales: Compiler) -> None:
     explained = explain(sales, query)
     assert [step.title for step in explained.plan.children] == ["read the pre-aggregation sales.daily"]
     assert explained.join_paths == ()
+
+
+SWITCHED = load_sources(
+    {
+        "switched.yml": """
+cubes:
+  - name: bids
+    sql_table: bids
+    dimensions:
+      - { name: id, sql: id, type: number, primary_key: true }
+      - { name: status, sql: status, type: string }
+      - { name: currency, type: switch, values: [USD, EUR] }
+    measures: [{ name: count, type: count }]
+    pre_aggregations: [{ name: main, measures: [count], dimensions: [status, currency] }]
+"""
+    }
+)
+IN_DOLLARS = {"member": "bids.currency", "operator": "equals", "values": ["USD"]}
+
+
+@pytest.mark.parametrize(
+    ("payload", "count", "is_used"),
+    [
+        ({}, 3, False),
+        ({"filters": [IN_DOLLARS | {"values": ["USD", "EUR"]}]}, 3, False),
+        ({"filters": [IN_DOLLARS]}, 3, True),
+        ({"dimensions": ["bids.currency"], "filters": [{"member": "bids.status", "operator": "set"}]}, 2, True),
+    ],
+)
+def test_a_rollup_by_a_switch_has_its_rows_several_times(payload: dict[str, Any], count: int, *, is_used: bool) -> None:
+    built = Compiler(SWITCHED, pre_aggregations={"bids.main": "bids_main"})
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE bids AS FROM (VALUES (1, 'new'), (2, 'new'), (3, NULL)) AS t(id, status)")
+    connection.execute(f"CREATE TABLE bids_main AS {built.rollup('bids.main').sql}")
+    query = parse_query({"measures": ["bids.count"], **payload}, SWITCHED, now=datetime(2025, 1, 1, tzinfo=UTC))
+    compiled = built.compile(query)
+    assert bool(compiled.used_pre_aggregations) == is_used
+    assert {row[-1] for row in connection.execute(compiled.sql, list(compiled.parameters)).fetchall()} == {count}
