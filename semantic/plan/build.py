@@ -84,6 +84,8 @@ class Planner:
     def _check_switches(self, wanted: Sequence[str], groups: Sequence[Group], where: Where) -> bool:
         """Whether rows stand beside several values of a switch in one group. A measure that depends on a switch has a
         meaning only for one value of it at a time; other measures look at each row once."""
+        if not self.members.has_switches:
+            return False
         chosen = self.chosen(groups, where.filters)
         shared = [*(group.name for group in groups), *where_members(where)]
         several = [name for name in self.switches(shared) if name not in chosen]

@@ -40,6 +40,9 @@ class Members:
             name.lower() for cube in model.cubes.values() for name in (cube.name, cube.sql_table or "") if name
         )
         self.has_policies = any(cube.access_policy for cube in model.cubes.values())
+        self.has_switches = any(
+            one.type == "switch" for cube in model.cubes.values() for one in cube.dimensions.values()
+        )
 
     def sub_query_measure(self, name: str) -> str:
         """The measure that a sub_query dimension is, inside its sub-select; named after the dimension."""
