@@ -35,9 +35,9 @@ def translate(tree: exp.Query, values: Sequence[Bound], caller: Caller) -> tuple
     """A copy of the statement that the catalog's DuckDB runs, and the values of its `$n`. Raises UnknownTable."""
     holder = exp.Subquery(this=tree.copy())
     _lower_names(holder)
-    speak_duckdb(holder)
     for select in holder.find_all(exp.Select):
         _name_columns(select)
+    speak_duckdb(holder)
     ctes = {cte.alias for cte in holder.find_all(exp.CTE)}
     for table in list(holder.find_all(exp.Table)):
         _place(table, ctes)

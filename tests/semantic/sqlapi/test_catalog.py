@@ -72,6 +72,15 @@ def test_real_clients_queries(planner: SqlPlanner, query: dict[str, Any]) -> Non
         assert bool(rows) == bool(query["rows"])
 
 
+def test_columns_without_a_name_are_called_as_postgresql_calls_them(planner: SqlPlanner) -> None:
+    sql = (
+        "SELECT to_char(DATE '2025-03-04', 'Mon'), extract(second FROM TIMESTAMP '2025-03-04 00:00:01'), btrim(' x '),"
+        " substring('abc' FROM 0), overlay('abc' PLACING 'x' FROM 1), cardinality(ARRAY[1]), upper('a'), 1 + 1, 1::int4"
+    )
+    named = ["to_char", "extract", "btrim", "substring", "overlay", "cardinality", "upper", "?column?", "int4"]
+    assert ask(planner, sql)[0] == named
+
+
 def test_columns_have_the_warehouse_types_and_comments(planner: SqlPlanner) -> None:
     _, rows = ask(
         planner,
